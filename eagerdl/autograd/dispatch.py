@@ -1,0 +1,197 @@
+"""Eager dispatch: the binders, through which every op runs.
+
+A binder reads the array slot, calls the forward and makes the tensor. Whatever is not plain goes to `general`: other
+types, dtypes that have to meet, errors. So the common case pays for nothing else, and an error is explained only once it
+has happened. Operators of `Tensor` are the bound functions themselves.
+"""
+
+import functools
+
+import numpy as np
+
+from eagerdl import device as devices
+from eagerdl.autograd.graph import SCALARS, record
+from eagerdl.dtypes import INEXACT_SET, keep
+from eagerdl.errors import ArgumentError, DeviceError, DTypeError
+from eagerdl.tensor import Tensor, Variable, from_array, holds_tensor, new_tensor, to_array
+
+ndarray = np.ndarray
+MISSING = object()
+recording_count = 0  # tapes that record now, over all threads; zero spares the look-up
+
+
+def bind(primitive, body):
+    """The public function of `primitive`, with the name, signature and docstring of `body`."""
+    if primitive.family == "elementwise" and not primitive.params and primitive.tensors in (("x",), ("x1", "x2")):
+        call = bind_unary(primitive) if len(primitive.tensors) == 1 else bind_binary(primitive)
+    elif len(primitive.tensors) == 1 and not primitive.variadic and not primitive.several:
+        call = bind_unary_with_params(primitive)
+    else:
+        call = bind_general(primitive)
+    functools.update_wrapper(call, body)
+    call.primitive = primitive
+    return call
+
+
+def bind_unary(primitive):
+    """An elementwise op of one tensor."""
+    forward, same = primitive.forward, primitive.same_dtype
+
+    def call(x):
+        if x.__class__ is Tensor or x.__class__ is Variable:
+            a = x._array
+            try:
+                out = forward(a)
+            except Exception:
+                out = None
+            if out is not None and (not same or out.dtype is a.dtype):
+                t = new_tensor()
+                t._array = out if out.__class__ is ndarray else as_array(out)
+                t._node = None
+                if recording_count:
+                    record(primitive, t, (x,), ())
+                return t
+        return general(primitive, (x,), ())
+
+    return call
+
+
+def bind_binary(primitive):
+    """An elementwise op of two tensors, or of a tensor and a Python number."""
+    forward, same = primitive.forward, primitive.same_dtype
+
+    def call(x1, x2):
+        if x1.__class__ is Tensor or x1.__class__ is Variable:
+            a = x1._array
+            if x2.__class__ is Tensor or x2.__class__ is Variable:
+                b = x2._array
+                plain = a.dtype is b.dtype
+            else:
+                b = x2
+                plain = x2.__class__ is float or x2.__class__ is int
+            if plain:
+                try:
+                    out = forward(a, b)
+                except Exception:
+                    out = None
+                if out is not None and (not same or out.dtype is a.dtype):
+                    t = new_tensor()
+                    t._array = out if out.__class__ is ndarray else as_array(out)
+                    t._node = None
+                    if recording_count:
+                        record(primitive, t, (x1, x2), ())
+                    return t
+        return general(primitive, (x1, x2), ())
+
+    return call
+
+
+def bind_unary_with_params(primitive):
+    """An op of one tensor and parameters, such as an axis."""
+    forward, count, any_dtype = primitive.forward, len(primitive.params), primitive.promote is keep
+
+    def call(x=MISSING, *params, **named):
+        if named or len(params) != count or x is MISSING:
+            (x,), params = primitive.arguments(() if x is MISSING else (x, *params), named)
+        if x.__class__ is Tensor or x.__class__ is Variable:
+            a = x._array
+            if any_dtype or a.dtype in INEXACT_SET:
+                try:
+                    out = forward(a, *params)
+                except Exception:
+                    out = None
+                if out is not None:
+                    t = new_tensor()
+                    t._array = out if out.__class__ is ndarray else as_array(out)
+                    t._node = None
+                    if recording_count:
+                        record(primitive, t, (x,), params)
+                    return t
+        return general(primitive, (x,), params)
+
+    return call
+
+
+def bind_general(primitive):
+    """An op of any number of tensors, parameters and results."""
+
+    def call(*args, **named):
+        inputs, params = primitive.arguments(args, named)
+        return general(primitive, inputs, params)
+
+    return call
+
+
+def general(primitive, inputs, params):
+    """Any op on anything: converts, lets dtypes meet, checks devices, runs, records, and explains what went wrong."""
+    inputs = [as_operand(primitive, index, x) for index, x in enumerate(inputs)]
+    kinds = [x.__class__ if x.__class__ in SCALARS else x.dtype for x in inputs]
+    tensors = tuple([as_dtype(primitive, x, dtype) for x, dtype in zip(inputs, primitive.promote(kinds), strict=True)])
+    if len(tensors) > 1:
+        tensors = on_one_device(primitive, tensors)
+    try:
+        with np.errstate(all="ignore"):
+            arrays = [x._array for x in tensors]
+            out = primitive.forward(arrays, *params) if primitive.variadic else primitive.forward(*arrays, *params)
+    except Exception as error:
+        failure = error
+    else:
+        return results(primitive, out, tensors, params)
+    raise primitive.explain(failure, tensors, params) from None
+
+
+def results(primitive, out, tensors, params):
+    """Raw results as tensors, recorded if a tape asks for them."""
+    if primitive.several:
+        made = tuple([from_array(as_array(one)) for one in out])
+    else:
+        made = from_array(as_array(out))
+    if recording_count:
+        record(primitive, made, tensors, params)
+    return made
+
+
+def as_array(value):
+    """A result as an array: NumPy returns scalars for shape (), CuPy and subclasses come as they are."""
+    return value if value.__class__ is ndarray or devices.is_array(value) and not isinstance(value, np.generic) else np.asarray(value)
+
+
+def as_operand(primitive, index, x):
+    """An argument as a tensor; Python numbers stay as they are, because their dtype is weak."""
+    if isinstance(x, Tensor) or x.__class__ in SCALARS:
+        return x
+    where = primitive.name
+    if x is MISSING:
+        raise DTypeError(where, f"the argument {primitive.tensor_name(index)!r} is needed", "it is missing", "pass it")
+    if holds_tensor(x):
+        return Tensor._pack(x)
+    return from_array(to_array(x, where=where))
+
+
+def as_dtype(primitive, x, dtype):
+    if x.__class__ in SCALARS:
+        return from_array(to_array(x, dtype, where=primitive.name))
+    return x if x.dtype == dtype else x.astype(dtype)
+
+
+def on_one_device(primitive, tensors):
+    """The same tensors, with CPU scalars moved to the GPU that holds the others."""
+    homes = {x.device for x in tensors}
+    if len(homes) == 1:
+        return tensors
+    home = next((x.device for x in tensors if x.ndim), devices.current())
+    if any(x.device != home and x.ndim for x in tensors):
+        came = ", ".join(f"{primitive.tensor_name(i)} on {x.device}" for i, x in enumerate(tensors))
+        raise DeviceError(primitive.name, "all tensors must live on one device", came, "move them with x.to('gpu:0') or x.to('cpu')")
+    return tuple([x.to(home) for x in tensors])
+
+
+def bad_call(where, signature, args, named):
+    """The error for arguments that do not fit a signature."""
+    try:
+        signature.bind(*args, **named)
+    except TypeError as error:
+        came = str(error)
+    else:
+        came = "they do not fit"
+    return ArgumentError(where, f"the arguments are {where}{signature}", came, f"see help(edl.{where})")

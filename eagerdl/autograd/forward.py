@@ -1,0 +1,132 @@
+"""`ForwardAccumulator`: forward mode. Tangents are computed as the ops run."""
+
+import weakref
+
+from eagerdl import dtypes
+from eagerdl.autograd import graph
+from eagerdl.autograd.graph import Core, Leaf
+from eagerdl.autograd.tape import GradientTape, Recorder, _cotangent, _or_unconnected, _require_differentiable, watch, zeros_like
+from eagerdl.errors import ArgumentError
+from eagerdl.tensor import Tensor, from_array
+from eagerdl.tree import flatten
+
+
+class ForwardAccumulator(Recorder):
+    """Computes Jacobian-vector products as the ops run, in the direction `tangents` of `primals`.
+
+    Args:
+        primals: a tensor or variable, or a nested structure of them.
+        tangents: tensors of the same structure and shapes.
+
+    Raises:
+        ArgumentError: if the structures differ.
+        DTypeError: for primals without derivatives.
+        ShapeError: if a tangent has another shape than its primal.
+
+    Example:
+        >>> x = edl.constant([1.0, 2.0])
+        >>> with edl.ForwardAccumulator(x, edl.constant([1.0, 0.0])) as accumulator:
+        ...     y = x * x
+        >>> accumulator.jvp(y).numpy()
+        array([2., 0.], dtype=float32)
+
+    Source: Griewank & Walther, 2008, "Evaluating Derivatives", chapter 3; interface as in TF 2.
+    """
+
+    def __init__(self, primals, tangents):
+        where = "ForwardAccumulator"
+        primals, tangents = flatten(primals)[0], flatten(tangents)[0]
+        if len(primals) != len(tangents):
+            raise ArgumentError(where, "one tangent per primal is needed", f"got {len(tangents)} for {len(primals)}",
+                                "pass the structure of `primals`")  # fmt: skip
+        self._previous = None
+        self._core = Core(False, weakref.ref(self))
+        self._tangents = weakref.WeakKeyDictionary()
+        for x, t in zip(primals, tangents, strict=True):
+            _require_differentiable(where, x, "primal")
+            t = _cotangent(where, x, t)
+            watch(self._core, x)
+            before = self._tangents.get(x._node)
+            self._tangents[x._node] = t if before is None else before + t
+
+    def __enter__(self):
+        self._start()
+        return self
+
+    def __exit__(self, *exc):
+        self._stop()
+
+    def __del__(self):
+        core = getattr(self, "_core", None)
+        if core is not None:
+            core.finish()
+
+    def jvp(self, primals, unconnected_gradients="none"):
+        """The tangent of a tensor computed inside the context, or of each tensor of a nested structure.
+
+        Args:
+            primals: a tensor or a nested structure of tensors.
+            unconnected_gradients: what stands for tensors that do not depend on the primals: "none" or "zero".
+        """
+        leaves, build = flatten(primals)
+        found = [None if x._node is None else self._tangents.get(x._node) for x in leaves]
+        return build([_or_unconnected(t, x, unconnected_gradients) for t, x in zip(found, leaves, strict=True)])
+
+    def push(self, node, inputs, out):
+        """Computes the tangent of a node that was just recorded, from those of its parents."""
+        tangents = [None if parent is None else self._tangents.get(parent) for parent in node.parents]
+        if all(t is None for t in tangents):
+            return
+        inner = [core for core in node.recording.forward if core.serial >= self._core.serial]
+        with graph.pause(inner):
+            primitive = node.primitive
+            push = primitive.push or (lambda *args: transpose_of_pull(primitive, *args))
+            t = push(out, inputs, tangents, node.params)
+        if isinstance(out, tuple):
+            for one, tangent in zip(out, t, strict=True):
+                if tangent is not None:
+                    self._tangents[one._node] = tangent
+        elif t is not None:
+            self._tangents[node] = t
+
+
+def transpose_of_pull(primitive, out, inputs, tangents, params):
+    """Forward mode of an op that has a vjp only: the vjp is linear in g, and its transpose is the jvp."""
+    needs = tuple(t is not None for t in tangents)
+    outs = out if isinstance(out, tuple) else (out,)
+    with GradientTape() as tape:
+        gs = tuple(zeros_like(one) if dtypes.is_inexact(one.dtype) else None for one in outs)
+        tape.watch([g for g in gs if g is not None])
+        backs = primitive.pull(gs if isinstance(out, tuple) else gs[0], out, needs, tuple(inputs), params)
+    pairs = [(back, t) for back, t in zip(backs, tangents, strict=True) if back is not None and t is not None]
+    pairs = [(back, t) for back, t in pairs if isinstance(back._node, graph.Node)]
+    if not pairs:
+        return tuple(None for _ in outs) if isinstance(out, tuple) else None
+    wanted = [g for g in gs if g is not None]
+    found = iter(tape.gradient([back for back, _ in pairs], wanted, output_gradients=[t for _, t in pairs]))
+    result = tuple(None if g is None else next(found) for g in gs)
+    return result if isinstance(out, tuple) else result[0]
+
+
+class _Identity:
+    """The op behind `alias`."""
+
+    name, keeps, keep_all, keeps_out = "alias", (False,), False, False
+
+    @staticmethod
+    def pull(g, out, needs, inputs, params):
+        return [g]
+
+    @staticmethod
+    def push(out, inputs, tangents, params):
+        return tangents[0]
+
+
+def alias(x):
+    """The same value as `x`, with a graph identity of its own, so that nested transforms do not mix."""
+    out = from_array(x._array)
+    graph.record(_Identity, out, (x,), ())
+    return out
+
+
+__all__ = ["ForwardAccumulator", "Leaf", "Tensor", "alias", "transpose_of_pull"]

@@ -1,0 +1,264 @@
+"""The graph that tapes record: one `Node` per op, held by the tensors that came out of it.
+
+A tensor holds its node, a node its parents and the arrays that its derivative needs. So a result that nobody holds any
+more frees what was saved for it, by reference counting alone. The other way round, when every tape that could ask for a
+node is finished, the node is cleared, although its tensor may live on.
+"""
+
+import contextvars
+import weakref
+
+from eagerdl import dtypes
+from eagerdl.tensor import PYTHON_SCALARS, Tensor, Variable, from_array
+
+SCALARS = frozenset(PYTHON_SCALARS)
+
+
+class Spec:
+    """What a rule knows of an array whose values nobody kept: its shape and dtype."""
+
+    __slots__ = ("dtype", "shape")
+
+    def __init__(self, shape, dtype):
+        self.shape = shape
+        self.dtype = dtype
+
+    @property
+    def ndim(self):
+        return len(self.shape)
+
+    @property
+    def size(self):
+        size = 1
+        for length in self.shape:
+            size *= length
+        return size
+
+    def __repr__(self):
+        return f"Spec({self.shape}, {self.dtype})"
+
+
+class Node:
+    """One recorded op: how a tensor was computed.
+
+    `inputs` holds, for each input, its array where a rule needs it, else its (shape, dtype), or a plain scalar;
+    `out` is the array that came out where a rule needs it, a tuple of them for ops with several results.
+    """
+
+    __slots__ = ("__weakref__", "inputs", "out", "params", "parents", "primitive", "recording")
+
+    def clear(self):
+        """Forgets how the tensor was computed."""
+        self.inputs = self.parents = self.params = ()
+        self.out = self.recording = None
+
+    def is_watched(self):
+        """True while some tape could ask for this node."""
+        return self.recording is not None and any(core.alive for core in self.recording.members)
+
+    def revive(self):
+        """The inputs as tensors on the graph again (Specs where the array was not kept), and the result likewise."""
+        inputs = tuple([_revive(saved, parent) for saved, parent in zip(self.inputs, self.parents, strict=True)])
+        return inputs, self.revive_out()
+
+    def revive_out(self):
+        if self.out is None:
+            return None
+        if isinstance(self.out, tuple):
+            return tuple(from_array(array, pick(self, index)) for index, array in enumerate(self.out))
+        return from_array(self.out, self)
+
+
+class Leaf(Node):
+    """Where a graph begins: a watched tensor, or a variable, whose leaf stays the same over assignments."""
+
+    __slots__ = ("owner",)
+
+    def __init__(self, owner=None):
+        self.clear()
+        self.primitive = None
+        self.owner = None if owner is None else weakref.ref(owner)
+
+
+class Core:
+    """The part of a tape, or of a forward accumulator, that recordings refer to."""
+
+    __slots__ = ("accumulator", "alive", "auto", "recordings", "serial", "watched")
+
+    made = 0
+
+    def __init__(self, auto, accumulator=None):
+        Core.made += 1
+        self.serial = Core.made  # inner tapes have higher numbers
+        self.auto = auto  # watches trainable variables by itself
+        self.accumulator = accumulator  # a weak reference, for forward mode
+        self.alive = True
+        self.watched = {}  # leaf -> its variable, or None for a tensor
+        self.recordings = []
+
+    def finish(self):
+        """Nobody will ask any more: clears the nodes that no other tape may ask for."""
+        self.alive = False
+        self.watched = {}
+        recordings, self.recordings = self.recordings, []
+        for recording in recordings:
+            _recordings.pop(recording.members, None)
+            if not any(core.alive for core in recording.members):
+                nodes, recording.nodes = recording.nodes, []
+                for reference in nodes:
+                    node = reference()
+                    if node is not None:
+                        node.clear()
+
+
+class Recording:
+    """A set of tapes that record together; nodes refer to it to say who may ask for them."""
+
+    __slots__ = ("forward", "members", "nodes")
+
+    def __init__(self, members):
+        self.members = members
+        self.nodes = []  # weak references
+        forward = [core for core in members if core.accumulator is not None]
+        self.forward = sorted(forward, key=lambda core: core.serial)
+
+
+_recordings = {}
+_active = contextvars.ContextVar("eagerdl_recording", default=None)  # each thread has its own
+
+
+def recording_of(members):
+    """The one Recording of these cores, None for none of them."""
+    if not members:
+        return None
+    found = _recordings.get(members)
+    if found is None:
+        found = _recordings[members] = Recording(members)
+        for core in members:
+            core.recordings.append(found)
+    return found
+
+
+def active():
+    """The recording under way in this thread, or None."""
+    return _active.get()
+
+
+class pause:
+    """A context in which some cores (all without an argument) do not record."""
+
+    def __init__(self, cores=None):
+        self.cores = cores
+
+    def __enter__(self):
+        current = _active.get()
+        rest = None if current is None or self.cores is None else recording_of(current.members.difference(self.cores))
+        self.token = _active.set(rest)
+
+    def __exit__(self, *exc):
+        _active.reset(self.token)
+
+
+def pick(node, index):
+    """The node of result number `index` of an op with several results."""
+    out = Node.__new__(Node)
+    out.primitive = PICK
+    out.parents = (node,)
+    out.params = (index,)
+    out.inputs = ()
+    out.out = None
+    out.recording = node.recording
+    return out
+
+
+class _Pick:
+    """Stands for a primitive in the nodes made by `pick`."""
+
+    name = "pick"
+
+
+PICK = _Pick()
+
+
+def record(primitive, out, inputs, params):
+    """Gives the tensor `out` (a tuple of them for several results) its node, if a tape of this thread wants it."""
+    recording = _active.get()
+    if recording is None or primitive.pull is None:
+        return
+    wanted, mixed, parents = False, False, []
+    for x in inputs:
+        node = x._node if isinstance(x, Tensor) else None
+        parents.append(node)
+        if node is not None:
+            wanted = True
+            if node.recording is not recording:
+                mixed = True
+    if not wanted:
+        return
+    if mixed:
+        recording = _who_wants(recording, parents)
+        if recording is None:
+            return
+    node = Node.__new__(Node)
+    node.primitive = primitive
+    node.parents = tuple(parents)
+    node.inputs = tuple(
+        [
+            (x._array if keep else (x._array.shape, x._array.dtype)) if isinstance(x, Tensor) else x
+            for x, keep in zip(inputs, primitive.keeps or (primitive.keep_all,) * len(inputs), strict=True)
+        ]
+    )
+    node.params = params
+    node.recording = recording
+    recording.nodes.append(weakref.ref(node))
+    if isinstance(out, tuple):
+        node.out = tuple([one._array for one in out]) if primitive.keeps_out else None
+        for index, one in enumerate(out):
+            one._node = pick(node, index)
+    else:
+        node.out = out._array if primitive.keeps_out else None
+        out._node = node
+    if recording.forward:
+        for core in recording.forward:
+            core.accumulator().push(node, inputs, out)
+        if len(recording.forward) == len(recording.members):
+            node.inputs = node.parents = ()  # forward mode has used them already
+            node.out = None
+
+
+def _who_wants(recording, parents):
+    """The part of `recording` that watches one of these nodes; variables are watched at their first use."""
+    wanted = set()
+    members = recording.members
+    for node in parents:
+        if node is None:
+            continue
+        if node.__class__ is Leaf and node.owner is not None:
+            variable = node.owner()
+            if variable is not None and variable.trainable and variable.dtype in dtypes.INEXACT_SET:
+                for core in members:
+                    if core.auto and core.alive:
+                        core.watched[node] = variable
+            watching = {core for core in members if node in core.watched}
+            if watching == members:
+                node.recording = recording  # a memo for next time: variables belong to tapes by Core.watched
+            wanted |= watching
+        elif node.recording is not None:
+            wanted |= members & node.recording.members
+    return recording_of(frozenset(wanted))
+
+
+def belongs(node, core):
+    """True if `core` watches the leaf or recorded the op."""
+    if node.__class__ is Leaf and node.owner is not None:
+        return node in core.watched
+    return node.recording is not None and core in node.recording.members
+
+
+def _revive(saved, parent):
+    if saved.__class__ is tuple:
+        return Spec(*saved)
+    return saved if saved.__class__ in SCALARS else from_array(saved, parent)
+
+
+Variable._new_leaf = Leaf

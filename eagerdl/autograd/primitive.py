@@ -1,0 +1,348 @@
+"""`Primitive` and the op families: what an op is, and the rules that follow from its mathematical kind.
+
+An op is defined once, in one block: a decorated function with the docstring, and the rules of its family.
+
+    elementwise   the body is the scalar definition (the compiler's lowering); `forward` is a ufunc; `d` the partials
+    linear        the body is the forward on arrays; `transpose` gives the cotangent of each input
+    bilinear      the body is the forward on arrays; `left` and `right` give the cotangents of the two inputs
+    custom        the body is the forward on arrays; `vjp` gives the cotangents, `jvp` may be given
+
+Rules are written in ops, so that they have derivatives themselves. A rule names what it needs among its parameters: `g`
+(the cotangent), `out` (what forward computed), `needs` (which inputs want a cotangent), the inputs and the parameters of
+the op by their own names. The tape keeps just that. An input's name with ``_spec`` behind it asks for shape and dtype only;
+in `transpose` rules all inputs are such `Spec`s. An op of a variable number of tensors (``variadic=True``) takes them as a
+list in its first argument, in its forward and in its rules.
+"""
+
+import inspect
+import operator
+
+import numpy as np
+
+from eagerdl import dtypes
+from eagerdl.autograd import dispatch
+from eagerdl.autograd.graph import Spec
+from eagerdl.errors import EagerdlError, ShapeError, translate
+from eagerdl.tensor import Tensor, from_array
+
+REGISTRY = {}  # name -> Primitive, every op there is
+
+
+class Primitive:
+    """One op: everything that eager execution, the tape, forward mode and the compiler need to know of it."""
+
+    __slots__ = (
+        "body", "call", "defaults", "family", "forward", "infer", "keep_all", "keeps", "keeps_out", "lower", "name",
+        "params", "promote", "pull", "push", "same_dtype", "several", "signature", "tensors", "variadic",
+    )  # fmt: skip
+
+    def __init__(self, family, body, forward, *, tensors=1, infer, promote, several=False, same_dtype=False, lower=None,
+                 variadic=False):  # fmt: skip
+        self.family, self.body, self.forward = family, body, forward
+        self.name = body.__name__.lstrip("_")
+        self.signature = inspect.signature(body)
+        names = list(self.signature.parameters)
+        self.variadic = variadic
+        count = 1 if variadic else tensors
+        self.tensors, self.params = tuple(names[:count]), tuple(names[count:])
+        self.defaults = tuple(self.signature.parameters[name].default for name in self.params)
+        self.infer, self.promote, self.several, self.same_dtype, self.lower = infer, promote, several, same_dtype, lower
+        self.pull = self.push = None
+        self.keeps, self.keep_all, self.keeps_out = (False,) * count, False, False
+        if variadic:
+            self.keeps = None
+        if infer is None:
+            raise TypeError(f"op {self.name!r} ({family}) lacks its part 'infer'")
+        if self.name in REGISTRY:
+            raise TypeError(f"op {self.name!r} is defined twice")
+        REGISTRY[self.name] = self
+
+    def tensor_name(self, index):
+        """The name of input number `index` in messages."""
+        return f"{self.tensors[0]}[{index}]" if self.variadic else self.tensors[index]
+
+    def arguments(self, args, named):
+        """Splits a call's arguments into inputs and parameters, with defaults filled in."""
+        count = len(self.tensors)
+        inputs, params = args[:count], args[count:]
+        if not named and len(inputs) >= len(self.tensors) and len(params) <= len(self.params):
+            rest = self.defaults[len(params) :]
+            if inspect.Parameter.empty not in rest:
+                return tuple(inputs[0]) if self.variadic else inputs, (*params, *rest)
+        try:
+            bound = self.signature.bind(*args, **named)
+        except TypeError:
+            raise dispatch.bad_call(self.name, self.signature, args, named) from None
+        bound.apply_defaults()
+        values = bound.arguments
+        inputs = tuple(values[self.tensors[0]]) if self.variadic else tuple(values[name] for name in self.tensors)
+        return inputs, tuple(values[name] for name in self.params)
+
+    def explain(self, error, tensors, params):
+        """The framework's error for what forward raised: the op's own rule says what is required."""
+        if isinstance(error, EagerdlError):
+            return error
+        try:
+            specs = [Spec(x.shape, x.dtype) for x in tensors]
+            self.infer(*([specs] if self.variadic else specs), *params)
+        except EagerdlError as ours:
+            return ours
+        except Exception:  # the rule itself stumbles over such arguments: the array library's words are what there is
+            pass
+        return translate(self.name, error, self.describe(tensors, params))
+
+    def describe(self, tensors, params=()):
+        """What came: ``x1 (2, 3) float32, axis=1``."""
+        shown = [f"{self.tensor_name(i)} {x.shape} {x.dtype}" for i, x in enumerate(tensors)]
+        shown += [f"{name}={value!r}" for name, value in zip(self.params, params, strict=False)]
+        return ", ".join(shown)
+
+    def rule(self, function, what):
+        """`function`, which names what it needs, as a function of (g, out, needs, inputs, params); notes what is kept."""
+        plan = []
+        for asked in inspect.signature(function).parameters:
+            name = asked.removesuffix("_spec")
+            if name in ("g", "out", "needs"):
+                plan.append(("g", "out", "needs").index(name))
+                self.keeps_out |= name == "out"
+            elif self.variadic and name == self.tensors[0]:
+                plan.append(3)
+                self.keep_all |= self.family != "linear" and name == asked
+            elif name in self.tensors:
+                index = self.tensors.index(name)
+                plan.append(4 + index)
+                if self.family != "linear" and name == asked:
+                    self.keeps = tuple(kept or i == index for i, kept in enumerate(self.keeps))
+            elif name in self.params:
+                plan.append(4 + (0 if self.variadic else len(self.tensors)) + self.params.index(name))
+            else:
+                raise TypeError(f"op {self.name!r}: its {what} asks for {name!r}; there are g, out, needs, "
+                                f"{', '.join(self.tensors + self.params)}")  # fmt: skip
+        get = operator.itemgetter(*plan) if plan else None
+        variadic, single = self.variadic, len(plan) == 1
+
+        def call(g, out, needs, inputs, params):
+            if get is None:
+                return function()
+            values = (g, out, needs, inputs, *params) if variadic else (g, out, needs, inputs, *inputs, *params)
+            return function(get(values)) if single else function(*get(values))
+
+        return call
+
+    def __repr__(self):
+        return f"<Primitive {self.name} ({self.family})>"
+
+
+# -- families -----------------------------------------------------------------------------------
+
+
+def elementwise(forward, d=None, *, promote=None, dtype=None, tensors=None):
+    """Decorates the scalar definition of an elementwise op.
+
+    Args:
+        forward: a ufunc or a function of arrays that broadcasts as one.
+        d: the partial derivative(s): a function, or the number 1, -1 or 0, for each input; None if there is none.
+        promote: the policy by which input dtypes meet; `to_common` by default, `to_floating` for one input with `d`.
+        dtype: the dtype that comes out where it is not that of the inputs: a dtype or a function of the input's.
+        tensors: how many leading parameters are tensors; by default all of them.
+    """
+
+    def define(body):
+        count = tensors or len(inspect.signature(body).parameters)
+        policy = promote or (dtypes.to_floating if d is not None and count == 1 else dtypes.to_common)
+        out_dtype = dtype if callable(dtype) else (lambda given: given if dtype is None else dtype)
+
+        def infer(*args):
+            specs = args[:count]
+            return Spec(broadcast(primitive, specs), out_dtype(dtypes.result_type(*policy([s.dtype for s in specs]))))
+
+        primitive = Primitive("elementwise", body, forward, tensors=count, infer=infer, promote=policy,
+                              same_dtype=dtype is None, lower=body)  # fmt: skip
+        if d is not None:
+            partials = [_partial(primitive, one) for one in (d if isinstance(d, tuple) else (d,))]
+            if len(partials) != count:
+                raise TypeError(f"op {primitive.name!r} has {count} inputs and {len(partials)} partial derivatives")
+            primitive.pull, primitive.push = _elementwise_pull(partials), _elementwise_push(partials)
+        primitive.call = dispatch.bind(primitive, body)
+        if isinstance(forward, np.ufunc):
+            Tensor._ufuncs.setdefault(forward, primitive.call)
+        return primitive.call
+
+    return define
+
+
+def linear(transpose, *, infer, promote=dtypes.keep, tensors=1, variadic=False):
+    """Decorates the forward of an op that is linear in all its inputs together.
+
+    Args:
+        transpose: the rule for the cotangent of the input; a tuple of rules for several inputs; for a variable number of
+            inputs one rule that returns a list.
+        infer: the rule for shape and dtype, from the Specs of the inputs and the parameters.
+        promote: the policy by which input dtypes meet.
+        tensors: how many leading parameters are tensors.
+        variadic: whether the first parameter is a list of tensors.
+    """
+
+    def define(body):
+        primitive = Primitive("linear", body, body, tensors=tensors, infer=infer, promote=promote, variadic=variadic)
+        primitive.pull = _pull_of(primitive, transpose, "transpose")
+
+        def push(out, inputs, tangents, params):
+            filled = [zeros_like(x) if t is None else t for x, t in zip(inputs, tangents, strict=True)]
+            return dispatch.general(primitive, filled, params)
+
+        primitive.push = push
+        primitive.call = dispatch.bind(primitive, body)
+        return primitive.call
+
+    return define
+
+
+def bilinear(left, right, *, infer, promote=dtypes.to_common):
+    """Decorates the forward of an op of two inputs that is linear in each.
+
+    Args:
+        left, right: the rules for the cotangents of the first and of the second input.
+        infer: the rule for shape and dtype.
+        promote: the policy by which input dtypes meet.
+    """
+
+    def define(body):
+        primitive = Primitive("bilinear", body, body, tensors=2, infer=infer, promote=promote)
+        primitive.pull = _pull_of(primitive, (left, right), "left and right")
+        primitive.keeps = (True, True)
+
+        def push(out, inputs, tangents, params):
+            a, b = inputs
+            terms = []
+            if tangents[0] is not None:
+                terms.append(dispatch.general(primitive, (tangents[0], b), params))
+            if tangents[1] is not None:
+                terms.append(dispatch.general(primitive, (a, tangents[1]), params))
+            return terms[0] if len(terms) == 1 else terms[0] + terms[1]
+
+        primitive.push = push
+        primitive.call = dispatch.bind(primitive, body)
+        return primitive.call
+
+    return define
+
+
+def custom(vjp=None, *, infer, jvp=None, promote=dtypes.keep, tensors=1, several=False, lower=None,
+           variadic=False):  # fmt: skip
+    """Decorates the forward of any other op.
+
+    Args:
+        vjp: the rule for the cotangent of the input; a tuple of rules for several inputs; or, where the cotangents share
+            work, one rule for several inputs that returns a tuple of them. None if there is no derivative. For ops with
+            several results `g` and `out` are tuples, with None in `g` for results that nobody used.
+        infer: the rule for shape and dtype; for several results a tuple of Specs.
+        jvp: a function (out, inputs, tangents, params) -> the tangent of the result (tangents may be None); by default
+            it is derived by transposing the vjp, which is linear in `g`.
+        promote: the policy by which input dtypes meet.
+        tensors: how many leading parameters are tensors.
+        several: whether forward returns a tuple of results.
+        lower: a plain Python kernel for the compiler.
+        variadic: whether the first parameter is a list of tensors.
+    """
+
+    def define(body):
+        primitive = Primitive("custom", body, body, tensors=tensors, infer=infer, promote=promote, several=several, lower=lower,
+                              variadic=variadic)  # fmt: skip
+        if vjp is not None:
+            primitive.pull = _pull_of(primitive, vjp, "vjp")
+            primitive.push = jvp  # None: forward mode transposes the vjp
+            if jvp is not None:
+                primitive.keeps = None if primitive.variadic else (True,) * len(primitive.tensors)
+                primitive.keep_all = True
+        primitive.call = dispatch.bind(primitive, body)
+        return primitive.call
+
+    return define
+
+
+# -- the rules that families give ---------------------------------------------------------------
+
+
+def broadcast(primitive, specs):
+    """The shape to which the shapes of `specs` broadcast."""
+    try:
+        return np.broadcast_shapes(*[spec.shape for spec in specs])
+    except ValueError:
+        raise ShapeError(primitive.name, "shapes must broadcast: aligned at the right, sizes must be equal or 1",
+                         primitive.describe(specs), "reshape one of them, as with edl.expand_dims") from None  # fmt: skip
+
+
+def unbroadcast(g, like):
+    """The cotangent `g` summed over the axes along which a tensor of shape `like.shape` was broadcast."""
+    shape = like.shape
+    if g.shape == shape:
+        return g
+    lead = g.ndim - len(shape)
+    axes = (*range(lead), *[lead + i for i, n in enumerate(shape) if n == 1 and g.shape[lead + i] != 1])
+    return g.sum(axes).reshape(shape)
+
+
+def zeros_like(x):
+    """A tensor of zeros with the shape, dtype and device of a tensor or Spec."""
+    from_device = dispatch.devices.module_of(x._array) if isinstance(x, Tensor) else dispatch.devices.module_for()
+    return from_array(from_device.zeros(x.shape, x.dtype))
+
+
+def _partial(primitive, d):
+    return primitive.rule(d, "partial derivative") if callable(d) else d
+
+
+def _elementwise_pull(partials):
+    def pull(g, out, needs, inputs, params):
+        cotangents = []
+        for d, need, x in zip(partials, needs, inputs, strict=True):
+            if not need:
+                cotangents.append(None)
+                continue
+            cotangent = _scaled(g, d(g, out, needs, inputs, params) if callable(d) else d, conjugate=True)
+            cotangents.append(cotangent if cotangent.shape == x.shape else unbroadcast(cotangent, x))
+        return cotangents
+
+    return pull
+
+
+def _elementwise_push(partials):
+    def push(out, inputs, tangents, params):
+        total = None
+        for d, t in zip(partials, tangents, strict=True):
+            if t is not None:
+                term = _scaled(t, d(None, out, None, inputs, params) if callable(d) else d)
+                total = term if total is None else total + term
+        return total if total.shape == out.shape else total + zeros_like(out)
+
+    return push
+
+
+def _scaled(g, d, conjugate=False):
+    """g * d; the cotangent of a complex function takes the conjugate of its derivative, as in TF."""
+    if d.__class__ is int:
+        return g if d == 1 else -g if d == -1 else g * d
+    if conjugate and isinstance(d, Tensor) and d._array.dtype.kind == "c":
+        d = d.conj()
+    return g * d
+
+
+def _pull_of(primitive, rules, what):
+    """One function (g, out, needs, inputs, params) -> list of cotangents, from a rule or a tuple of them."""
+    if isinstance(rules, tuple):
+        if len(rules) != len(primitive.tensors):
+            raise TypeError(f"op {primitive.name!r} has {len(primitive.tensors)} inputs and {len(rules)} rules in its {what}")
+        each = [None if one is None else primitive.rule(one, what) for one in rules]
+
+        def pull(g, out, needs, inputs, params):
+            return [
+                rule(g, out, needs, inputs, params) if need and rule is not None else None
+                for rule, need in zip(each, needs, strict=True)
+            ]
+
+        return pull
+    rule = primitive.rule(rules, what)
+    if len(primitive.tensors) == 1 and not primitive.variadic:
+        return lambda g, out, needs, inputs, params: [rule(g, out, needs, inputs, params)]
+    return rule

@@ -1,0 +1,407 @@
+"""`GradientTape`: reverse mode. The sweep walks the recorded graph once, backwards, without recursion."""
+
+import threading
+
+import numpy as np
+
+from eagerdl import device as devices
+from eagerdl import dtypes
+from eagerdl.autograd import dispatch, graph
+from eagerdl.autograd.graph import PICK, Core, Leaf, belongs, recording_of
+from eagerdl.errors import ArgumentError, DTypeError, ShapeError, TapeError
+from eagerdl.tensor import Tensor, Variable, from_array, to_array
+from eagerdl.tree import flatten
+
+_count_lock = threading.Lock()
+
+
+class Recorder:
+    """What tapes and accumulators share: they record between ``with`` and its end, in their own thread."""
+
+    def _start(self):
+        if self._previous is not None:
+            raise TapeError(type(self).__name__, "a tape is entered once at a time", "it is recording already",
+                            "leave its `with` block first, or make another")  # fmt: skip
+        current = graph.active()
+        members = frozenset((self._core,)) if current is None else current.members | {self._core}
+        self._previous = graph._active.set(recording_of(members))
+        with _count_lock:
+            dispatch.recording_count += 1
+
+    def _stop(self):
+        if self._previous is None:
+            return
+        self._previous = None
+        current = graph.active()
+        if current is not None:
+            graph._active.set(recording_of(current.members - {self._core}))
+        with _count_lock:
+            dispatch.recording_count -= 1
+
+
+class GradientTape(Recorder):
+    """Records what is computed from watched tensors and variables, and gives derivatives of any order.
+
+    Args:
+        persistent: whether `gradient` and `jacobian` may be called more than once.
+        watch_accessed_variables: whether trainable variables are watched by themselves.
+
+    Example:
+        >>> x = edl.constant(3.0)
+        >>> with edl.GradientTape() as tape:
+        ...     tape.watch(x)
+        ...     y = x * x
+        >>> tape.gradient(y, x)
+        Tensor(shape=(), dtype=float32, 6.)
+
+    Source: Wengert, 1964, "A simple automatic derivative evaluation program"; interface as in TF 2.
+    """
+
+    def __init__(self, persistent=False, watch_accessed_variables=True):
+        self._persistent = persistent
+        self._auto = watch_accessed_variables
+        self._previous = None
+        self._core = Core(watch_accessed_variables)
+        self._used = False
+
+    def __enter__(self):
+        if self._used:
+            self.reset()
+        self._start()
+        return self
+
+    def __exit__(self, *exc):
+        self._stop()
+
+    def __del__(self):
+        core = getattr(self, "_core", None)
+        if core is not None and core.alive:
+            core.finish()
+
+    # -- what is recorded -----------------------------------------------------------------------
+
+    def watch(self, tensor):
+        """Records what is computed from `tensor`, or from each tensor of a nested structure.
+
+        Raises:
+            DTypeError: for integers and bools, which have no derivatives, and for what is no tensor.
+        """
+        for x in flatten(tensor)[0]:
+            _require_differentiable("GradientTape.watch", x)
+            watch(self._core, x)
+
+    def watched_variables(self):
+        """The variables watched so far, in the order of their first use."""
+        return tuple(variable for variable in self._core.watched.values() if variable is not None)
+
+    def stop_recording(self):
+        """A context in which this tape does not record.
+
+        Example:
+            >>> with edl.GradientTape() as tape:
+            ...     with tape.stop_recording():
+            ...         pass
+        """
+        if self._previous is None:
+            raise TapeError("GradientTape.stop_recording", "the tape must be recording", "it is not", "call it inside `with tape:`")
+        return graph.pause((self._core,))
+
+    def reset(self):
+        """Forgets everything recorded so far."""
+        recording = self._previous is not None
+        if recording:
+            self._stop()
+        self._core.finish()
+        self._core = Core(self._auto)
+        self._used = False
+        if recording:
+            self._start()
+
+    # -- derivatives ----------------------------------------------------------------------------
+
+    def gradient(self, target, sources, output_gradients=None, unconnected_gradients="none"):
+        """The gradient of `target` (the sum of its elements) with respect to `sources`.
+
+        Args:
+            target: a tensor, or a nested structure of tensors, whose gradients are added.
+            sources: a tensor or variable, or a nested structure of them.
+            output_gradients: the cotangent of each target, ones by default.
+            unconnected_gradients: what stands for a source on which the target does not depend: "none" or "zero".
+
+        Returns:
+            The structure of `sources`, with a tensor, or None, for each.
+
+        Raises:
+            TapeError: if the tape is used up, or the target is not a tensor.
+            DTypeError: if a target or source has a dtype without derivatives.
+
+        Example:
+            >>> w = edl.Variable([1.0, 2.0])
+            >>> with edl.GradientTape() as tape:
+            ...     loss = edl.sum(w * w)
+            >>> tape.gradient(loss, {"w": w})["w"].numpy()
+            array([2., 4.], dtype=float32)
+        """
+        where = "GradientTape.gradient"
+        targets, nodes, leaves, build = self._prepare(where, target, sources)
+        given = [None] * len(targets) if output_gradients is None else flatten(output_gradients)[0]
+        if len(given) != len(targets):
+            raise ArgumentError(where, "one output gradient per target is needed",
+                                f"got {len(given)} for {len(targets)}", "pass the structure of `target`")  # fmt: skip
+        cotangents = [ones_like(y) if g is None else _cotangent(where, y, g) for y, g in zip(targets, given, strict=True)]
+        try:
+            found = sweep(self._core, targets, cotangents, nodes, consume=not self._persistent)
+        finally:
+            self._done()
+        return build([_or_unconnected(g, x, unconnected_gradients) for g, x in zip(found, leaves, strict=True)])
+
+    def jacobian(self, target, sources, unconnected_gradients="none", parallel_iterations=None, experimental_use_pfor=True):
+        """The Jacobian: for each source the derivatives of every element of `target`.
+
+        Args:
+            target: a tensor of shape (t...).
+            sources: a tensor or variable of shape (s...), or a nested structure of them.
+            unconnected_gradients: "none" or "zero", for sources on which the target does not depend.
+            parallel_iterations, experimental_use_pfor: accepted for TF's sake.
+
+        Returns:
+            The structure of `sources`, with a tensor of shape (t..., s...), or None, for each.
+
+        Example:
+            >>> x = edl.Variable([1.0, 2.0])
+            >>> with edl.GradientTape() as tape:
+            ...     y = x * x
+            >>> tape.jacobian(y, x).numpy()
+            array([[2., 0.],
+                   [0., 4.]], dtype=float32)
+        """
+        (y,), nodes, leaves, build = self._prepare("GradientTape.jacobian", target, sources)
+        xp = devices.module_of(y._array)
+        basis = xp.eye(y.size, dtype=y.dtype).reshape(y.size, *y.shape)
+        try:
+            rows = [sweep(self._core, [y], [from_array(basis[i])], nodes) for i in range(y.size)]
+        finally:
+            self._done()
+        return build(
+            [_stack_rows([row[j] for row in rows], x, y.shape, unconnected_gradients) for j, x in enumerate(leaves)]
+        )
+
+    def batch_jacobian(self, target, source, unconnected_gradients="none", parallel_iterations=None,
+                       experimental_use_pfor=True):  # fmt: skip
+        """The Jacobian of each example of a batch, where examples do not depend on each other.
+
+        Args:
+            target: a tensor of shape (batch, t...).
+            source: a tensor of shape (batch, s...).
+            unconnected_gradients: "none" or "zero".
+            parallel_iterations, experimental_use_pfor: accepted for TF's sake.
+
+        Returns:
+            A tensor of shape (batch, t..., s...), or None.
+
+        Raises:
+            ShapeError: if the batch sizes differ.
+        """
+        where = "GradientTape.batch_jacobian"
+        (y,), nodes, (x,), _ = self._prepare(where, target, source)
+        if not y.ndim or not x.ndim or y.shape[0] != x.shape[0]:
+            raise ShapeError(where, "target and source must share their first axis", f"target {y.shape}, source {x.shape}",
+                             "use jacobian, or move the batch to the first axis")  # fmt: skip
+        xp = devices.module_of(y._array)
+        batch, inner = y.shape[0], y.shape[1:]
+        count = int(np.prod(inner))
+        basis = xp.eye(count, dtype=y.dtype).reshape(count, 1, *inner) + xp.zeros((batch, *inner), y.dtype)
+        try:
+            rows = [sweep(self._core, [y], [from_array(basis[i])], nodes)[0] for i in range(count)]
+        finally:
+            self._done()
+        stacked = _stack_rows(rows, x, inner, unconnected_gradients)
+        if stacked is None:
+            return None
+        axes = tuple(range(stacked.ndim))
+        t = len(inner)
+        return stacked.transpose((t, *axes[:t], *axes[t + 1 :]))
+
+    def why_none(self, target, source):
+        """Says why the gradient of `target` with respect to `source` is None; ask before the tape is used up.
+
+        Returns:
+            One sentence.
+        """
+        if not isinstance(target, Tensor) or not isinstance(source, Tensor):
+            return "target and source have to be tensors"
+        if not dtypes.is_inexact(target.dtype) or not dtypes.is_inexact(source.dtype):
+            return f"integers and bools have no derivatives: target is {target.dtype}, source {source.dtype}"
+        if self._used:
+            return "the tape is used up: make it persistent=True to ask more than once"
+        if source._node is None or not belongs(source._node, self._core):
+            if isinstance(source, Variable) and not source.trainable:
+                return f"variable {source.name} is not trainable, so it is not watched: call tape.watch(variable)"
+            if isinstance(source, Variable):
+                return f"variable {source.name} was not used while the tape recorded"
+            return "the source was not watched: call tape.watch(source) before computing from it"
+        if target._node is None or not belongs(target._node, self._core):
+            return ("the target was not computed from anything watched while the tape recorded: it is a constant, was computed "
+                    "outside of the tape, or passed through stop_gradient, NumPy or an integer dtype")  # fmt: skip
+        if source._node not in set(ancestors([target._node], self._core)):
+            return "the target was computed from other watched tensors, but not from this source"
+        return "the target depends on the source: its gradient is not None"
+
+    # -- inside ---------------------------------------------------------------------------------
+
+    def _prepare(self, where, target, sources):
+        if self._used:
+            raise TapeError(where, "a tape that is not persistent gives derivatives once", "this one is used up",
+                            "make it with edl.GradientTape(persistent=True)")  # fmt: skip
+        targets = flatten(target)[0]
+        for y in targets:
+            if not isinstance(y, Tensor):
+                raise TapeError(where, "a target must be a tensor", f"got {type(y).__name__}",
+                                "compute it with ops of eagerdl; np functions and .numpy() leave the tape")  # fmt: skip
+            _require_differentiable(where, y, "target")
+        leaves, build = flatten(sources)
+        for x in leaves:
+            _require_differentiable(where, x, "source")
+        if not self._persistent:
+            self._stop()
+        return targets, [x._node for x in leaves], leaves, build
+
+    def _done(self):
+        if not self._persistent:
+            self._used = True
+            variables = self._core.watched
+            self._core.finish()
+            self._core.watched = variables  # watched_variables() still answers
+
+
+def _require_differentiable(where, x, what="tensor"):
+    if not isinstance(x, Tensor):
+        raise DTypeError(where, f"a {what} must be a Tensor or Variable", f"got {type(x).__name__}",
+                         "wrap it with edl.constant, watch it, and compute from that")  # fmt: skip
+    if x.dtype not in dtypes.INEXACT_SET:
+        raise DTypeError(where, f"a {what} of a floating dtype is needed: integers and bools have no derivatives",
+                         f"got {x.dtype}, shape {x.shape}", "use edl.cast(x, 'float32')")  # fmt: skip
+
+
+def watch(core, x):
+    """Lets `core` record what is computed from the tensor or variable `x`."""
+    if x._node is None:
+        x._node = Leaf()
+    node = x._node
+    if node.__class__ is Leaf and node.owner is not None:
+        core.watched[node] = node.owner()
+        return
+    before = frozenset() if node.recording is None else frozenset(c for c in node.recording.members if c.alive)
+    node.recording = recording_of(before | {core})
+
+
+def _cotangent(where, y, g):
+    g = g if isinstance(g, Tensor) else from_array(to_array(g, y.dtype))
+    if g.shape != y.shape:
+        raise ShapeError(where, "an output gradient has the shape of its target", f"got {g.shape} for {y.shape}",
+                         "broadcast it with edl.broadcast_to")  # fmt: skip
+    return g if g.dtype == y.dtype else g.astype(y.dtype)
+
+
+def ones_like(y):
+    """A tensor of ones with the shape, dtype and device of `y`."""
+    return from_array(devices.module_of(y._array).ones(y.shape, y.dtype))
+
+
+def zeros_like(y):
+    """A tensor of zeros with the shape, dtype and device of `y`."""
+    return from_array(devices.module_of(y._array).zeros(y.shape, y.dtype))
+
+
+def _or_unconnected(g, x, unconnected):
+    unconnected = getattr(unconnected, "value", unconnected)
+    if unconnected not in ("none", "zero"):
+        raise ArgumentError("GradientTape", "unconnected_gradients is 'none' or 'zero'", f"got {unconnected!r}", "use one of them")
+    if g is None and unconnected == "zero":
+        return zeros_like(x)
+    return g
+
+
+def _stack_rows(rows, x, shape, unconnected):
+    if all(row is None for row in rows) and rows:
+        return None if _or_unconnected(None, x, unconnected) is None else _zeros((*shape, *x.shape), x)
+    if not rows:
+        return _zeros((*shape, *x.shape), x)
+    return Tensor._pack([zeros_like(x) if row is None else row for row in rows]).reshape((*shape, *x.shape))
+
+
+def _zeros(shape, x):
+    return from_array(devices.module_of(x._array).zeros(shape, x.dtype))
+
+
+# -- the sweep ----------------------------------------------------------------------------------
+
+
+def ancestors(roots, core):
+    """The nodes of `core` on which `roots` depend, every node after its parents."""
+    order, done = [], set()
+    stack = [root for root in roots if root is not None and belongs(root, core)]
+    while stack:
+        node = stack.pop()
+        if node is None:  # the parents of the next one are through
+            order.append(stack.pop())
+            continue
+        if node in done:
+            continue
+        done.add(node)
+        stack.append(node)
+        stack.append(None)
+        for parent in node.parents:
+            if parent is not None and parent not in done and belongs(parent, core):
+                stack.append(parent)
+    return order
+
+
+def sweep(core, targets, cotangents, sources, consume=False):
+    """Reverse mode: the cotangents of the nodes `sources`, from those of the tensors `targets`.
+
+    Args:
+        core: the tape's core; nodes of other tapes are not followed.
+        targets, cotangents: tensors.
+        sources: nodes, or None for what was never on a tape.
+        consume: whether nodes that only this tape holds are freed on the way.
+    """
+    order = ancestors([y._node for y in targets], core)
+    wanted = {node for node in sources if node is not None}
+    leads = set()  # nodes below which a source lies
+    for node in order:
+        if node in wanted or not leads.isdisjoint(node.parents):
+            leads.add(node)
+    pending, found = {}, {}
+    for y, g in zip(targets, cotangents, strict=True):
+        if y._node in leads:
+            _add(pending, y._node, g)
+    for node in reversed(order):
+        g = pending.pop(node, None)
+        if g is None:
+            continue
+        if node in wanted:
+            found[node] = g
+        if not node.parents or leads.isdisjoint(node.parents):
+            continue
+        if node.primitive is PICK:
+            (several,), (index,) = node.parents, node.params
+            slots = pending.setdefault(several, {})
+            _add(slots, index, g)
+            continue
+        if isinstance(g, dict):
+            g = tuple(g.get(index) for index in range(max(g) + 1))
+            g = g + (None,) * (len(node.out) - len(g)) if node.out is not None else g
+        inputs, out = node.revive()
+        needs = tuple([parent is not None and parent in leads for parent in node.parents])
+        for parent, need, back in zip(node.parents, needs, node.primitive.pull(g, out, needs, inputs, node.params), strict=True):
+            if need and back is not None:
+                _add(pending, parent, back)
+        if consume and len(node.recording.members) == 1:
+            node.clear()
+    return [found.get(node) for node in sources]
+
+
+def _add(pending, key, g):
+    before = pending.get(key)
+    pending[key] = g if before is None else before + g

@@ -1,0 +1,113 @@
+"""The command line: `eagerdl demo`, `eagerdl doctor`, `eagerdl --version`.
+
+What a command needs is imported when it runs, so `eagerdl --version` answers at once.
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from typing import NoReturn
+
+__all__ = ["main"]
+
+MAX_SEED = 2**32 - 1
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser that ends its errors with the way to the help."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"[{self.prog}] {message}; see `{self.prog} --help`\n")
+
+
+def whole_number(low: int, high: int | None = None):
+    """An argparse type: text to an int in `low ... high`."""
+    wanted = f"must be a whole number of at least {low}" + ("" if high is None else f" and at most {high}")
+
+    def convert(text: str) -> int:
+        try:
+            number = int(text)
+        except ValueError:
+            number = None
+        if number is None or number < low or (high is not None and number > high):
+            raise argparse.ArgumentTypeError(f"{wanted}; got {text!r}")
+        return number
+
+    return convert
+
+
+def build_parser() -> Parser:
+    """The parser of the whole command line."""
+    parser = Parser(prog="eagerdl", description="Deep learning that runs line by line.")
+    parser.add_argument("--version", action="store_true", help="print the version and exit")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND")
+
+    demo = commands.add_parser(
+        "demo",
+        help="watch a network learn handwritten digits",
+        description="Train a network on 1,437 real handwritten digits and test it on 360 others.",
+    )
+    demo.add_argument(
+        "--seed",
+        type=whole_number(0, MAX_SEED),
+        default=0,
+        metavar="N",
+        help="the same seed gives the same weights, bit for bit (default: %(default)s)",
+    )
+    demo.add_argument(
+        "--epochs",
+        type=whole_number(1),
+        default=30,
+        metavar="N",
+        help="passes over the training images (default: %(default)s)",
+    )
+    demo.set_defaults(run=run_demo)
+
+    doctor = commands.add_parser(
+        "doctor",
+        help="say what is installed, what is missing and how to get it",
+        description="Print versions, BLAS, threads and CUDA, and what to install where something is missing.",
+    )
+    doctor.set_defaults(run=run_doctor)
+    return parser
+
+
+def run_demo(arguments: argparse.Namespace) -> int:
+    """Train, show, and return 0 if the test accuracy is reached."""
+    from eagerdl import demo
+
+    return demo.run(seed=arguments.seed, epochs=arguments.epochs)
+
+
+def run_doctor(arguments: argparse.Namespace) -> int:
+    """Print the report and return 0 if nothing that eagerdl needs is missing."""
+    from eagerdl import doctor
+
+    return doctor.run()
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit status.
+
+    Args:
+        argv: the arguments after the program's name; the default is those of this process.
+    """
+    parser = build_parser()
+    arguments = parser.parse_args(argv)
+    if arguments.version:
+        import eagerdl
+
+        print(f"eagerdl {eagerdl.__version__}")
+        return 0
+    if "run" not in arguments:
+        parser.print_help()
+        return 0
+    try:
+        return arguments.run(arguments)
+    except KeyboardInterrupt:
+        print("\nstopped", file=sys.stderr)
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,59 @@
+"""Switches of the whole framework: default dtype and image layout, devices, tracebacks."""
+
+from eagerdl import device as _device
+from eagerdl import dtypes as _dtypes
+from eagerdl.errors import (
+    ArgumentError,
+    disable_traceback_filtering,
+    enable_traceback_filtering,
+    is_traceback_filtering_enabled,
+)
+
+__all__ = [
+    "disable_traceback_filtering", "enable_traceback_filtering", "epsilon", "floatx", "get_memory_info",
+    "image_data_format", "is_traceback_filtering_enabled", "list_devices", "set_epsilon", "set_floatx",
+    "set_image_data_format", "standardize_data_format",
+]  # fmt: skip
+
+floatx, set_floatx = _dtypes.floatx, _dtypes.set_floatx
+list_devices, get_memory_info = _device.list_devices, _device.get_memory_info
+
+_epsilon = 1e-7
+_image_data_format = "channels_last"
+
+
+def epsilon():
+    """The fuzz factor of losses and normalizations, 1e-7 unless `set_epsilon` changed it."""
+    return _epsilon
+
+
+def set_epsilon(value):
+    """Sets the fuzz factor of losses and normalizations."""
+    global _epsilon
+    _epsilon = float(value)
+
+
+def image_data_format():
+    """The default image layout: ``'channels_last'`` or ``'channels_first'``."""
+    return _image_data_format
+
+
+def set_image_data_format(data_format):
+    """Sets the default image layout.
+
+    Raises:
+        ArgumentError: for anything but ``'channels_last'`` and ``'channels_first'``.
+    """
+    global _image_data_format
+    _image_data_format = standardize_data_format(data_format)
+
+
+def standardize_data_format(data_format):
+    """`data_format` checked and in lower case; None is the default layout."""
+    if data_format is None:
+        return _image_data_format
+    name = str(data_format).lower()
+    if name not in ("channels_last", "channels_first"):
+        raise ArgumentError("data_format", "an image layout is needed", f"got {data_format!r}",
+                            "use 'channels_last' or 'channels_first'")  # fmt: skip
+    return name

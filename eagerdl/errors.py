@@ -1,0 +1,161 @@
+"""Errors that say what is wrong and what to do, and tracebacks that end at the user's line.
+
+Every message follows one formula: ``[where] requirement; what came; what to do``.
+"""
+
+import os
+import sys
+import threading
+import types
+
+PACKAGE_FOLDER = os.path.dirname(os.path.abspath(__file__)) + os.sep
+
+
+class EagerdlError(Exception):
+    """Base of all errors of the framework: ``[where] requirement; came; remedy``.
+
+    Args:
+        where: the op, layer path or object that refuses.
+        requirement: what has to hold.
+        came: what came instead, with argument names, shapes and dtypes.
+        remedy: what to do about it.
+    """
+
+    def __init__(self, where, requirement, came="", remedy=""):
+        super().__init__(where, requirement, came, remedy)
+
+    def __str__(self):
+        where, *sentences = self.args
+        return f"[{where}] " + "; ".join(sentence for sentence in sentences if sentence)
+
+
+class ShapeError(EagerdlError, ValueError):
+    """Shapes, axes or sizes do not fit."""
+
+
+class DTypeError(EagerdlError, TypeError):
+    """A dtype or the type of an argument does not fit."""
+
+
+class ArgumentError(EagerdlError, ValueError):
+    """A value is outside what the function accepts."""
+
+
+class RangeError(EagerdlError, IndexError):
+    """An index is out of bounds."""
+
+
+class DeviceError(EagerdlError, RuntimeError):
+    """A device is missing, or one op was given arrays of several devices."""
+
+
+class AllocationError(EagerdlError, MemoryError):
+    """The result would not fit into memory."""
+
+
+class TapeError(EagerdlError, RuntimeError):
+    """A tape was asked for something it cannot know."""
+
+
+class ImmutableError(EagerdlError, TypeError):
+    """Something tried to write into a tensor, which is a value."""
+
+
+class NameError_(EagerdlError, AttributeError):
+    """A name does not exist here; the message holds the right one."""
+
+
+# Which of our errors answers for an exception that an array library raised.
+ANSWERS = (
+    (EagerdlError, None),
+    (MemoryError, AllocationError),
+    (IndexError, RangeError),
+    (OverflowError, ArgumentError),
+    (TypeError, DTypeError),
+    (ValueError, ArgumentError),
+)
+
+
+def translate(where, error, came):
+    """The framework's own error for `error`, raised by an array library inside `where`."""
+    for kind, ours in ANSWERS:
+        if isinstance(error, kind):
+            break
+    else:
+        ours = ArgumentError
+    if ours is None:
+        return error
+    if ours is AllocationError:
+        return ours(where, "the result has to fit into memory", f"{came}: {error}", "use smaller shapes or a smaller dtype")
+    return ours(where, "these arguments cannot be computed", f"{came}: {error}", "check them against help() of this op")
+
+
+# -- tracebacks ---------------------------------------------------------------------------------
+
+_filtering = True
+
+
+def enable_traceback_filtering():
+    """Hides the framework's own frames from tracebacks of uncaught errors (the default)."""
+    global _filtering
+    _filtering = True
+
+
+def disable_traceback_filtering():
+    """Shows the framework's own frames in tracebacks."""
+    global _filtering
+    _filtering = False
+
+
+def is_traceback_filtering_enabled():
+    """True while the framework's own frames are hidden from tracebacks."""
+    return _filtering
+
+
+def user_frames(traceback):
+    """The same traceback without the frames of this package; whole if nothing would remain.
+
+    Args:
+        traceback: a traceback object, as in ``error.__traceback__``, or None.
+    """
+    kept = []
+    while traceback is not None:
+        if not traceback.tb_frame.f_code.co_filename.startswith(PACKAGE_FOLDER):
+            kept.append(traceback)
+        traceback = traceback.tb_next
+    out = None
+    for frame in reversed(kept):
+        out = types.TracebackType(out, frame.tb_frame, frame.tb_lasti, frame.tb_lineno)
+    return out
+
+
+def _shorten(error):
+    """Filters the traceback of `error` in place, if it is one of ours."""
+    if _filtering and isinstance(error, EagerdlError):
+        shorter = user_frames(error.__traceback__)
+        if shorter is not None:
+            error.__traceback__ = shorter
+    return error.__traceback__
+
+
+def install_traceback_filter():
+    """Lets Python's own hooks for uncaught errors, and IPython's, show user frames only."""
+    previous, previous_thread = sys.excepthook, threading.excepthook
+
+    def excepthook(kind, error, traceback):
+        previous(kind, error, _shorten(error) if error is not None else traceback)
+
+    def thread_excepthook(args):
+        if args.exc_value is not None:
+            _shorten(args.exc_value)
+        previous_thread(args)
+
+    sys.excepthook, threading.excepthook = excepthook, thread_excepthook
+    ipython = sys.modules.get("IPython")
+    shell = ipython.get_ipython() if ipython is not None else None
+    if shell is not None:
+
+        def ipython_handler(self, kind, error, traceback, tb_offset=None):
+            self.showtraceback((kind, error, _shorten(error)), tb_offset=tb_offset)
+
+        shell.set_custom_exc((EagerdlError,), ipython_handler)

@@ -1,0 +1,33 @@
+"""Every op, defined once: one file per area, one block per op."""
+
+from eagerdl.ops.activation import *  # noqa: F403
+from eagerdl.ops.arithmetic import *  # noqa: F403
+from eagerdl.ops.arrangement import *  # noqa: F403
+from eagerdl.ops.attention import *  # noqa: F403
+from eagerdl.ops.complex import *  # noqa: F403
+from eagerdl.ops.control_flow import *  # noqa: F403
+from eagerdl.ops.conversion import *  # noqa: F403
+from eagerdl.ops.convolution import *  # noqa: F403
+from eagerdl.ops.creation import *  # noqa: F403
+from eagerdl.ops.ctc import *  # noqa: F403
+from eagerdl.ops.cumulative import *  # noqa: F403
+from eagerdl.ops.decomposition import *  # noqa: F403
+from eagerdl.ops.elementary import *  # noqa: F403
+from eagerdl.ops.encoding import *  # noqa: F403
+from eagerdl.ops.fourier import *  # noqa: F403
+from eagerdl.ops.indexing import *  # noqa: F403
+from eagerdl.ops.linalg import *  # noqa: F403
+from eagerdl.ops.logic import *  # noqa: F403
+from eagerdl.ops.loss import *  # noqa: F403
+from eagerdl.ops.normalization import *  # noqa: F403
+from eagerdl.ops.pooling import *  # noqa: F403
+from eagerdl.ops.products import *  # noqa: F403
+from eagerdl.ops.reduction import *  # noqa: F403
+from eagerdl.ops.rounding import *  # noqa: F403
+from eagerdl.ops.scatter import *  # noqa: F403
+from eagerdl.ops.shape import *  # noqa: F403
+from eagerdl.ops.sorting import *  # noqa: F403
+from eagerdl.ops.statistics import *  # noqa: F403
+
+from eagerdl.ops import image, random  # isort: skip
+from eagerdl.ops import operators  # noqa: F401  # isort: skip  installs the operators of Tensor

@@ -1,0 +1,3 @@
+"""Dot-product attention."""
+
+__all__: list[str] = []

@@ -1,0 +1,3 @@
+"""Complex numbers: parts, angles and views."""
+
+__all__: list[str] = []

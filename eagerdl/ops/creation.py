@@ -1,0 +1,3 @@
+"""New tensors: constants, ranges, grids, windows; and what the array API asks of a namespace."""
+
+__all__: list[str] = []

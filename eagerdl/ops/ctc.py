@@ -1,0 +1,3 @@
+"""Connectionist temporal classification: loss and decoding."""
+
+__all__: list[str] = []

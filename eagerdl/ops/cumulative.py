@@ -1,0 +1,3 @@
+"""Running sums and products."""
+
+__all__: list[str] = []

@@ -1,0 +1,3 @@
+"""Matrix decompositions and what rests on them: cholesky, qr, svd, eigh, solve, det."""
+
+__all__: list[str] = []

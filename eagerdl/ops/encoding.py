@@ -1,0 +1,3 @@
+"""Integers as vectors: one-hot and multi-hot."""
+
+__all__: list[str] = []

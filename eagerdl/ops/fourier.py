@@ -1,0 +1,3 @@
+"""Fourier transforms and short-time frames."""
+
+__all__: list[str] = []

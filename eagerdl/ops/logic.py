@@ -1,0 +1,3 @@
+"""Logic, bits and predicates: ops whose results have no derivative."""
+
+__all__: list[str] = []

@@ -1,0 +1,3 @@
+"""Losses as ops: cross-entropies from probabilities and from logits, stable in both."""
+
+__all__: list[str] = []

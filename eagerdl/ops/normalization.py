@@ -1,0 +1,3 @@
+"""Normalization by moments: batch, layer, RMS."""
+
+__all__: list[str] = []

@@ -1,0 +1,3 @@
+"""Pooling over windows, and adaptive pooling."""
+
+__all__: list[str] = []

@@ -1,0 +1,3 @@
+"""Random numbers from counters: generators, seeds, distributions."""
+
+__all__: list[str] = []

@@ -1,0 +1,3 @@
+"""Rounding, remainders and clipping."""
+
+__all__: list[str] = []

@@ -1,0 +1,3 @@
+"""Gather, scatter and segments: reading and writing at computed places."""
+
+__all__: list[str] = []

@@ -1,0 +1,285 @@
+"""Shapes and axes: reshape, transpose, broadcast, join. All linear; the transposed rules stand beside them."""
+
+import builtins
+import math
+
+import numpy as np
+
+from eagerdl import device as devices
+from eagerdl import dtypes
+from eagerdl.autograd import Spec, linear, unbroadcast
+from eagerdl.errors import ArgumentError, DTypeError, ShapeError
+from eagerdl.ops.conversion import convert_to_tensor
+from eagerdl.tensor import Tensor
+
+__all__ = ["broadcast_to", "concatenate", "expand_dims", "reshape", "squeeze", "stack", "transpose"]
+
+
+def normalize_axis(where, axis, ndim):
+    """`axis` counted from the left, for an array of `ndim` axes.
+
+    Raises:
+        ShapeError: if there is no such axis.
+    """
+    try:
+        axis = axis.__index__()
+    except AttributeError:
+        raise DTypeError(where, "an axis is an integer", f"got {axis!r}", "count axes from 0, or from -1 at the right") from None
+    if not -ndim <= axis < ndim:
+        allowed = f"from {-ndim} to {ndim - 1}" if ndim else "none: the tensor has shape ()"
+        raise ShapeError(where, f"axis must name one of the {ndim} axes", f"got axis={axis}", f"allowed are {allowed}")
+    return axis % ndim
+
+
+def normalize_axes(where, axes, ndim):
+    """`axes` (None for all, an int or several) as a tuple counted from the left.
+
+    Raises:
+        ShapeError: if one does not exist, or comes twice.
+    """
+    if axes is None:
+        return tuple(builtins.range(ndim))
+    given = axes if isinstance(axes, tuple | list) else (axes,)
+    out = tuple(normalize_axis(where, axis, ndim) for axis in given)
+    if len(set(out)) != len(out):
+        raise ShapeError(where, "each axis may come once", f"got axis={axes!r} for {ndim} axes", "drop the duplicate")
+    return out
+
+
+def shape_of(where, shape):
+    """A shape argument as a tuple of ints: an int, a sequence of ints or integer tensors, or a 1-D tensor."""
+    if isinstance(shape, int) or (isinstance(shape, Tensor | np.ndarray | np.integer) and shape.ndim == 0):
+        shape = (shape,)
+    elif isinstance(shape, Tensor | np.ndarray):
+        shape = shape.tolist()
+    try:
+        return tuple(n.__index__() for n in shape)
+    except (AttributeError, TypeError):
+        raise DTypeError(where, "a shape is an int or a sequence of ints", f"got {shape!r}", "use () for a scalar") from None
+
+
+def _reshaped(x, newshape):
+    shape = shape_of("reshape", newshape)
+    size = math.prod(x.shape)
+    known = math.prod(n for n in shape if n != -1)
+    holes = shape.count(-1)
+    if holes > 1 or builtins.any(n < -1 for n in shape):
+        raise ShapeError("reshape", "at most one size may be -1, to be worked out", f"got {shape}", "give the other sizes")
+    if holes and known and size % known == 0:
+        shape = tuple(size // known if n == -1 else n for n in shape)
+    if math.prod(shape) != size or (holes and not known):
+        raise ShapeError("reshape", "the number of elements must stay the same",
+                         f"x {x.shape} has {size}, the new shape {shape} holds {known if holes else math.prod(shape)}",
+                         "check the sizes, or let one be -1")  # fmt: skip
+    return Spec(shape, x.dtype)
+
+
+@linear(transpose=lambda g, x: reshape(g, x.shape), infer=_reshaped)
+def reshape(x, newshape):
+    """x (...) -> newshape. The same elements in row order under another shape; one size may be -1.
+
+    Raises:
+        ShapeError: if the number of elements differs.
+
+    Example:
+        >>> edl.reshape(edl.constant([1, 2, 3, 4]), (2, -1))
+        Tensor(shape=(2, 2), dtype=int32,
+        [[1 2]
+         [3 4]])
+    """
+    return x.reshape(newshape) if newshape.__class__ is tuple else x.reshape(shape_of("reshape", newshape))
+
+
+def _inverse(axes, ndim):
+    if axes is None:
+        return None
+    out = [0] * ndim
+    for i, axis in enumerate(axes):
+        out[axis % ndim] = i
+    return tuple(out)
+
+
+def _transposed(x, axes):
+    if axes is None:
+        return Spec(x.shape[::-1], x.dtype)
+    order = normalize_axes("transpose", axes, x.ndim)
+    if len(order) != x.ndim:
+        raise ShapeError("transpose", f"axes must name all {x.ndim} axes of x", f"got axes={axes!r} for x {x.shape}",
+                         "use swapaxes or moveaxis to move just some")  # fmt: skip
+    return Spec(tuple(x.shape[axis] for axis in order), x.dtype)
+
+
+@linear(transpose=lambda g, x, axes: transpose(g, _inverse(axes, x.ndim)), infer=_transposed)
+def transpose(x, axes=None):
+    """x (...) -> the same with its axes in the order `axes`; reversed by default.
+
+    Raises:
+        ShapeError: if `axes` is not an order of all axes.
+
+    Example:
+        >>> edl.transpose(edl.ones((2, 3, 4)), (0, 2, 1)).shape
+        (2, 4, 3)
+    """
+    return x.transpose(axes)
+
+
+def _broadcasted(x, shape):
+    shape = shape_of("broadcast_to", shape)
+    lead = len(shape) - x.ndim
+    if lead < 0 or builtins.any(have not in (1, want) for have, want in zip(x.shape, shape[lead:], strict=True)):
+        raise ShapeError("broadcast_to", "aligned at the right, each size of x must be 1 or that of the new shape",
+                         f"x {x.shape}, shape {shape}", "insert axes with edl.expand_dims first")  # fmt: skip
+    return Spec(shape, x.dtype)
+
+
+SMALL = 1 << 14  # elements up to which filling a new array is faster than making a view
+
+
+@linear(transpose=lambda g, x: unbroadcast(g, x), infer=_broadcasted)
+def broadcast_to(x, shape):
+    """x (...) -> shape. The elements repeated along new axes and axes of size 1.
+
+    Raises:
+        ShapeError: if the shapes do not fit.
+
+    Example:
+        >>> edl.broadcast_to([1, 2], (2, 2))
+        Tensor(shape=(2, 2), dtype=int32,
+        [[1 2]
+         [1 2]])
+    """
+    shape = shape_of("broadcast_to", shape)
+    if x.__class__ is np.ndarray and math.prod(shape) <= SMALL and x.ndim <= len(shape):
+        out = np.empty(shape, x.dtype)
+        out[...] = x
+        return out
+    return devices.module_of(x).broadcast_to(x, shape)
+
+
+def _expanded(x, axis):
+    axes = axis if isinstance(axis, tuple | list) else (axis,)
+    out = normalize_axes("expand_dims", tuple(axes), x.ndim + len(axes))
+    rest = iter(x.shape)
+    return Spec(tuple(1 if i in out else next(rest) for i in builtins.range(x.ndim + len(out))), x.dtype)
+
+
+@linear(transpose=lambda g, x: reshape(g, x.shape), infer=_expanded)
+def expand_dims(x, axis=0):
+    """x (...) -> (..., 1, ...). A new axis of size 1 at `axis`, or several.
+
+    Raises:
+        ShapeError: if `axis` is out of range.
+
+    Example:
+        >>> edl.expand_dims(edl.ones((2, 3)), -1).shape
+        (2, 3, 1)
+    """
+    return x.reshape(_expanded(x, axis).shape)
+
+
+def _squeezed(x, axis):
+    if axis is None:
+        return Spec(tuple(n for n in x.shape if n != 1), x.dtype)
+    axes = normalize_axes("squeeze", axis, x.ndim)
+    for i in axes:
+        if x.shape[i] != 1:
+            raise ShapeError("squeeze", "only axes of size 1 can go", f"axis {i} of x {x.shape} has size {x.shape[i]}",
+                             "index it, or reduce it with edl.sum")  # fmt: skip
+    return Spec(tuple(n for i, n in enumerate(x.shape) if i not in axes), x.dtype)
+
+
+@linear(transpose=lambda g, x: reshape(g, x.shape), infer=_squeezed)
+def squeeze(x, axis=None):
+    """x (..., 1, ...) -> (...). Without the axes of size 1 at `axis`; without all of them by default.
+
+    Raises:
+        ShapeError: if such an axis has another size than 1.
+
+    Example:
+        >>> edl.squeeze(edl.ones((1, 3, 1))).shape
+        (3,)
+    """
+    return x.reshape(_squeezed(x, axis).shape)
+
+
+# -- joining ------------------------------------------------------------------------------------
+
+
+def _concatenated(xs, axis):
+    first = xs[0]
+    if not first.ndim:
+        raise ShapeError("concatenate", "tensors of at least one axis are needed", "one has shape ()", "use edl.stack for scalars")
+    axis = normalize_axis("concatenate", axis, first.ndim)
+    for i, x in enumerate(xs):
+        if x.ndim != first.ndim or x.shape[:axis] + x.shape[axis + 1 :] != first.shape[:axis] + first.shape[axis + 1 :]:
+            raise ShapeError("concatenate", f"all sizes but those of axis {axis} must agree",
+                             f"xs[0] {first.shape}, xs[{i}] {x.shape}", "transpose or reshape them first")  # fmt: skip
+    total = builtins.sum(x.shape[axis] for x in xs)
+    return Spec((*first.shape[:axis], total, *first.shape[axis + 1 :]), dtypes.result_type(*[x.dtype for x in xs]))
+
+
+def _pieces(g, xs, axis):
+    """The parts of a cotangent that belong to the tensors that were joined."""
+    axis %= g.ndim
+    out, start = [], 0
+    for x in xs:
+        stop = start + x.shape[axis]
+        out.append(g[(slice(None),) * axis + (slice(start, stop),)])
+        start = stop
+    return out
+
+
+@linear(transpose=lambda g, xs, axis: _pieces(g, xs, axis), infer=_concatenated, promote=dtypes.to_common, variadic=True)
+def _concatenate(xs, axis):
+    """xs: arrays that differ along `axis` only -> one array."""
+    return devices.module_of(xs[0]).concatenate(xs, axis)
+
+
+def concatenate(xs, axis=0):
+    """xs: tensors (..., n_i, ...) that differ along `axis` only -> (..., sum of n_i, ...).
+
+    Args:
+        xs: a list of tensors.
+        axis: along which they are joined; None flattens them first.
+
+    Raises:
+        ShapeError: if other sizes differ, or the list is empty.
+
+    Example:
+        >>> edl.concatenate([[1, 2], [3]])
+        Tensor(shape=(3,), dtype=int32, [1 2 3])
+    """
+    xs = _list_of_tensors("concatenate", xs)
+    if axis is None:
+        xs, axis = [reshape(x, (-1,)) for x in xs], 0
+    return _concatenate(xs, axis)
+
+
+def _list_of_tensors(where, xs):
+    if isinstance(xs, Tensor | np.ndarray) and xs.ndim:
+        xs = [xs[i] for i in builtins.range(xs.shape[0])]
+    xs = [convert_to_tensor(x) for x in xs]
+    if not xs:
+        raise ArgumentError(where, "at least one tensor is needed", "the list is empty", "check where it is filled")
+    return xs
+
+
+def stack(x, axis=0):
+    """x: n tensors (...) of one shape -> (..., n, ...). Joined along a new axis.
+
+    Raises:
+        ShapeError: if the shapes differ.
+
+    Example:
+        >>> edl.stack([[1, 2], [3, 4]], axis=1)
+        Tensor(shape=(2, 2), dtype=int32,
+        [[1 3]
+         [2 4]])
+    """
+    xs = _list_of_tensors("stack", x)
+    for i, one in enumerate(xs):
+        if one.shape != xs[0].shape:
+            raise ShapeError("stack", "all tensors must have one shape", f"x[0] {xs[0].shape}, x[{i}] {one.shape}",
+                             "use edl.concatenate for tensors that differ along an axis")  # fmt: skip
+    axis = normalize_axis("stack", axis, xs[0].ndim + 1)
+    return concatenate([expand_dims(one, axis) for one in xs], axis)

@@ -1,0 +1,3 @@
+"""Variances, quantiles, histograms."""
+
+__all__: list[str] = []

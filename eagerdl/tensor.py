@@ -1,0 +1,658 @@
+"""`Tensor`, `Variable` and `TensorSpec`: values that know how they were computed.
+
+A tensor holds one NumPy or CuPy array and, while a tape records, a node of the graph. No op is defined here: `ops`
+installs operators and methods at import.
+"""
+
+import builtins
+import functools
+import numbers
+
+import numpy as np
+
+from eagerdl import device as devices
+from eagerdl import dtypes
+from eagerdl.errors import ArgumentError, DTypeError, EagerdlError, ImmutableError, NameError_, ShapeError, translate
+
+PRINT_THRESHOLD = 1000  # elements above which a repr summarises, as in NumPy
+PYTHON_SCALARS = (bool, int, float, complex)
+
+# Names that users of other frameworks reach for, and what to use here.
+FOREIGN_ATTRIBUTES = {
+    "requires_grad": "record with edl.GradientTape() and tape.watch(tensor); an edl.Variable is watched by itself",
+    "requires_grad_": "record with edl.GradientTape() and tape.watch(tensor); an edl.Variable is watched by itself",
+    "grad": "use tape.gradient(loss, tensor), or edl.grad(function)",
+    "backward": "use tape.gradient(loss, variables) of an edl.GradientTape",
+    "detach": "use edl.stop_gradient(tensor)",
+    "cuda": "use tensor.to('gpu:0')",
+    "cpu": "use tensor.to('cpu')",
+    "numel": "use tensor.size",
+    "dim": "use tensor.ndim",
+    "view": "use tensor.reshape(shape), or edl.view(tensor, dtype) for the bits",
+    "permute": "use tensor.transpose(axes)",
+    "unsqueeze": "use edl.expand_dims(tensor, axis)",
+    "float": "use tensor.astype('float32')",
+    "double": "use tensor.astype('float64')",
+    "long": "use tensor.astype('int64')",
+    "int": "use tensor.astype('int32')",
+    "type": "use tensor.astype(dtype)",
+    "eval": "use tensor.numpy(): eagerdl runs eagerly, there are no sessions",
+    "add_": "tensors are values: use x = x + y, or a Variable and assign_add",
+    "sub_": "tensors are values: use x = x - y, or a Variable and assign_sub",
+    "mul_": "tensors are values: use x = x * y, or a Variable and assign",
+    "zero_": "tensors are values: use edl.zeros_like(x), or a Variable and assign",
+    "copy_": "tensors are values: use a Variable and assign",
+    "expand": "use edl.broadcast_to(tensor, shape)",
+    "set_value": "use variable.assign(value)",
+    "get_value": "use variable.numpy()",
+    "at": "tensors are values: use edl.scatter_update(x, indices, updates)",
+}  # fmt: skip
+
+
+class Tensor:
+    """A value: an array of one dtype on one device, which never changes.
+
+    Tensors come from `edl.constant`, `edl.convert_to_tensor`, creation functions and ops. They take part in
+    NumPy's protocols: ``np.asarray(t)`` is a read-only view, ``array * t`` is a tensor that keeps the gradient.
+
+    Args:
+        value: anything that `edl.constant` takes; it is copied.
+        dtype: the dtype to convert to; by default that of `value`, with Python floats as floatx.
+
+    Example:
+        >>> x = edl.constant([[1.0, 2.0], [3.0, 4.0]])
+        >>> x @ x
+        Tensor(shape=(2, 2), dtype=float32,
+        [[ 7. 10.]
+         [15. 22.]])
+    """
+
+    __slots__ = ("__weakref__", "_array", "_node")
+    __array_priority__ = 100.0
+
+    # Installed by `ops`: how a list that holds tensors becomes one tensor, ufuncs and NumPy functions as ops.
+    _pack = None
+    _ufuncs = {}
+    _functions = {}
+
+    def __init__(self, value, dtype=None):
+        self._array = to_array(value, dtype, copy=True)
+        self._node = None
+
+    # -- metadata -------------------------------------------------------------------------------
+
+    @property
+    def shape(self):
+        """The sizes of the axes, a tuple of ints."""
+        return self._array.shape
+
+    @property
+    def ndim(self):
+        """How many axes there are."""
+        return self._array.ndim
+
+    @property
+    def dtype(self):
+        """The dtype, a NumPy dtype object, equal to its name: ``x.dtype == 'float32'``."""
+        return self._array.dtype
+
+    @property
+    def size(self):
+        """How many elements there are."""
+        return self._array.size
+
+    @property
+    def nbytes(self):
+        """How many bytes the elements take."""
+        return self._array.nbytes
+
+    @property
+    def itemsize(self):
+        """How many bytes one element takes."""
+        return self._array.itemsize
+
+    @property
+    def device(self):
+        """Where the elements live: ``cpu:0`` or ``gpu:N``."""
+        return devices.device_of(self._array)
+
+    def __len__(self):
+        if self._array.ndim == 0:
+            raise DTypeError("len", "an axis to count is needed", "a tensor of shape () has none", "use x.size")
+        return self._array.shape[0]
+
+    # -- values ---------------------------------------------------------------------------------
+
+    def numpy(self):
+        """A new NumPy array with the values, yours to change."""
+        return np.array(devices.to_numpy(self._array))
+
+    def tolist(self):
+        """The values as nested Python lists, or a scalar for shape ()."""
+        return devices.to_numpy(self._array).tolist()
+
+    def item(self, *args):
+        """The only element as a Python scalar.
+
+        Raises:
+            ShapeError: if there is more than one element.
+        """
+        if not args and self._array.size != 1:
+            raise ShapeError("item", "exactly one element is needed", f"x has shape {self.shape}",
+                             "index it first, as in x[0], or use x.numpy()")  # fmt: skip
+        return self._array.item(*args)
+
+    def _scalar(self, where):
+        if self._array.ndim != 0 and self._array.size != 1:
+            raise ShapeError(where, "one element is needed", f"x has shape {self.shape}",
+                             "reduce it with edl.sum, edl.any or edl.all, or index it")  # fmt: skip
+        return self._array.item()
+
+    def __bool__(self):
+        return builtins.bool(self._scalar("bool"))
+
+    def __float__(self):
+        return float(self._scalar("float"))
+
+    def __int__(self):
+        return int(self._scalar("int"))
+
+    def __complex__(self):
+        return complex(self._scalar("complex"))
+
+    def __index__(self):
+        if not dtypes.is_integer(self.dtype) or self.ndim != 0:
+            raise DTypeError("index", "an integer tensor of shape () is needed where Python wants an int",
+                             f"got dtype {self.dtype}, shape {self.shape}", "use int(x)")  # fmt: skip
+        return int(self._array)
+
+    def __hash__(self):
+        return id(self)
+
+    def __contains__(self, value):
+        return builtins.bool((self._array == to_array(value)).any())
+
+    # -- printing -------------------------------------------------------------------------------
+
+    def __repr__(self):
+        return f"{type(self).__name__}({self._describe()},{_values(self._array)})"
+
+    def _describe(self):
+        where = "" if self.device == devices.CPU else f", device={self.device}"
+        return f"shape={self.shape}, dtype={self.dtype}{where}"
+
+    def __str__(self):
+        return _values(self._array).lstrip()
+
+    def __format__(self, spec):
+        return format(self._array.item(), spec) if spec and self._array.size == 1 else format(str(self), spec)
+
+    # -- protocols ------------------------------------------------------------------------------
+
+    def __array__(self, dtype=None, copy=None):
+        array = devices.to_numpy(self._array)
+        if copy or (dtype is not None and np.dtype(dtype) != array.dtype):
+            if copy is False:
+                raise ArgumentError("__array__", f"dtype {dtype} needs a copy", f"x has dtype {self.dtype}", "drop copy=False")
+            return np.array(array, dtype=dtype)
+        view = array.view()
+        view.flags.writeable = False
+        return view
+
+    def __array_ufunc__(self, ufunc, method, *inputs, out=None, **kwargs):
+        op = Tensor._ufuncs.get(ufunc)
+        if op is not None and method == "__call__" and out is None and not kwargs:
+            return op(*inputs)
+        return self._on_arrays(ufunc.__name__, getattr(ufunc, method), inputs, {**kwargs, **({"out": out} if out else {})})
+
+    def __array_function__(self, func, types, args, kwargs):
+        op = Tensor._functions.get(func.__name__)
+        if op is not None and not any(value is not None for value in (kwargs.get("out"), kwargs.get("where"))):
+            return op(*args, **{name: value for name, value in kwargs.items() if name not in ("out", "where")})
+        return self._on_arrays(func.__name__, func, args, kwargs)
+
+    def _on_arrays(self, where, func, args, kwargs):
+        """`func` of NumPy on the plain arrays, for what has no op here; refused where it would lose a gradient."""
+
+        def plain(value):
+            if isinstance(value, Tensor):
+                if value._node is not None and value._node.is_watched():
+                    raise DTypeError(where, "NumPy's own function would lose the gradient of a tensor on a tape",
+                                     f"a tensor of shape {value.shape} came", "use the op of eagerdl, or x.numpy()")  # fmt: skip
+                return value.__array__()
+            if isinstance(value, list | tuple):
+                return type(value)(map(plain, value))
+            return value
+
+        return func(*map(plain, args), **{name: plain(value) for name, value in kwargs.items()})
+
+    def __array_namespace__(self, *, api_version=None):
+        import eagerdl
+
+        if api_version not in (None, "2021.12", "2022.12", "2023.12", "2024.12"):
+            raise ArgumentError("__array_namespace__", "a version of the array API standard is needed",
+                                f"got {api_version!r}", "use '2024.12'")  # fmt: skip
+        return eagerdl
+
+    def __dlpack__(self, *, stream=None, max_version=None, dl_device=None, copy=None):
+        array = self._array
+        if array.dtype == dtypes.bfloat16:
+            raise DTypeError("dlpack", "NumPy cannot export bfloat16", f"x has shape {self.shape}", "use x.astype('float32')")
+        if devices.device_of(array).kind == "gpu":
+            return array.__dlpack__(stream=stream)
+        return array.__dlpack__(max_version=max_version, dl_device=dl_device, copy=copy)
+
+    def __dlpack_device__(self):
+        return self._array.__dlpack_device__()
+
+    @property
+    def __cuda_array_interface__(self):
+        if self.device.kind == "cpu":
+            raise NameError_("tensor", "__cuda_array_interface__ exists on the GPU only", f"x lives on {self.device}",
+                             "use x.to('gpu:0')")  # fmt: skip
+        return self._array.__cuda_array_interface__
+
+    def __copy__(self):
+        return self
+
+    def __deepcopy__(self, memo):
+        return self
+
+    def __reduce__(self):
+        return from_array, (devices.to_numpy(self._array),)
+
+    # -- what tensors do not do -----------------------------------------------------------------
+
+    def __setitem__(self, key, value):
+        raise ImmutableError("setitem", "tensors are values and cannot be written into", f"x has shape {self.shape}",
+                             "use edl.scatter_update or edl.where for a new tensor, or a Variable and assign")  # fmt: skip
+
+    def __delitem__(self, key):
+        raise ImmutableError("delitem", "tensors are values and keep their elements", f"x has shape {self.shape}",
+                             "index what you want to keep")  # fmt: skip
+
+    def __getattr__(self, name):
+        if name in FOREIGN_ATTRIBUTES:
+            raise NameError_(type(self).__name__, f"there is no attribute {name!r}", "", FOREIGN_ATTRIBUTES[name])
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}", name=name, obj=self)
+
+
+new_tensor = functools.partial(object.__new__, Tensor)
+
+
+def from_array(array, node=None):
+    """A tensor that holds `array` itself, without a copy: for ops, whose results nobody else writes into."""
+    out = new_tensor()
+    out._array = array
+    out._node = node
+    return out
+
+
+def _values(array):
+    """The elements as NumPy prints them, in brackets that begin a new line for matrices; short for huge arrays."""
+    if array.size <= PRINT_THRESHOLD or (array.ndim <= 4 and isinstance(array, np.ndarray)):
+        shown = np.array2string(devices.to_numpy(array), threshold=PRINT_THRESHOLD, separator=" ")
+    else:
+        head = np.array2string(devices.to_numpy(array.ravel()[:6] if array.ndim == 1 else _first(array, 6)), separator=" ")
+        shown = head[:-1] + " ...]"
+    return ("\n" if "\n" in shown else " ") + shown
+
+
+def _first(array, count):
+    """The first elements in row order, without touching the rest of `array`."""
+    while array.ndim > 1:
+        array = array[0] if array.shape[-1] >= count or array.ndim > 2 else array.reshape(-1)
+    return array[:count]
+
+
+# -- conversion ---------------------------------------------------------------------------------
+
+
+def to_array(value, dtype=None, copy=False, where="convert_to_tensor"):
+    """`value` as an array of the current device.
+
+    Arrays keep their dtype; Python ints become int32, floats floatx. Arrays are aliased unless `copy`.
+
+    Raises:
+        DTypeError: for strings, None, objects and dtypes that tensors cannot hold.
+        ShapeError: for ragged lists.
+        ArgumentError: for integers that do not fit.
+    """
+    if dtype is not None:
+        dtype = dtypes.standardize(dtype, where)
+    if isinstance(value, Tensor):
+        array = value._array
+    elif isinstance(value, np.ndarray | np.generic):
+        array = _checked(np.asarray(value), where)
+    elif devices.is_array(value):
+        array = value
+    else:
+        array = _from_python(value, where, dtype)
+    target = devices.current()
+    if devices.device_of(array) != target and not isinstance(value, Tensor):
+        array = devices.move(array, target)
+    if dtype is not None and array.dtype != dtype:
+        return array.astype(dtype)
+    return array.copy() if copy else array
+
+
+def _checked(array, where):
+    """An array whose dtype tensors can hold, in native byte order."""
+    if not array.dtype.isnative:
+        array = array.astype(array.dtype.newbyteorder("="))
+    if array.dtype in dtypes.ALL:
+        return array
+    hints = {"O": "make it rectangular and numeric, as in np.asarray(x, dtype='float32')",
+             "U": "encode text as integers first", "S": "encode text as integers first",
+             "M": "subtract a start and divide by a unit, as in (x - x[0]) / np.timedelta64(1, 's')",
+             "m": "divide by a unit, as in x / np.timedelta64(1, 's')"}  # fmt: skip
+    hint = hints.get(array.dtype.kind, "convert it to 'float64' or another dtype first")
+    raise DTypeError(where, "an array of numbers or bools is needed", f"got an array of dtype {array.dtype}, shape {array.shape}", hint)
+
+
+def _from_python(value, where, dtype=None):
+    if isinstance(value, PYTHON_SCALARS):
+        return _from_scalar(value, where, dtype)
+    if isinstance(value, list | tuple | range):
+        return _from_list(value, where, dtype)
+    if hasattr(value, "__array__"):
+        return _checked(np.asarray(value), where)
+    if hasattr(value, "__dlpack__"):
+        return _checked(np.from_dlpack(value), where)
+    if isinstance(value, numbers.Number):
+        return _from_scalar(float(value), where, dtype)
+    hint = "encode text as integers first" if isinstance(value, str | bytes) else "pass a tensor, an array, a number or nested lists of numbers"
+    raise DTypeError(where, "a value that can become a tensor is needed", f"got {_short(value)}", hint)
+
+
+def _from_scalar(value, where, dtype):
+    natural = dtypes.standardize(type(value) if type(value) in PYTHON_SCALARS else float) if dtype is None else dtype
+    if dtype is not None and isinstance(value, complex) and not dtypes.is_complex(dtype):
+        raise DTypeError(where, "a complex number needs a complex dtype", f"got {value!r} for {dtype}", "use its .real part")
+    try:
+        return np.array(value, natural)
+    except OverflowError:
+        raise ArgumentError(where, f"the value must fit into {natural}", f"got {value}", "pass dtype='int64' or a float") from None
+
+
+def _from_list(value, where, dtype):
+    leaf = _first_leaf(value)
+    try:
+        array = np.array(value)
+    except (ValueError, TypeError) as error:
+        if isinstance(error, EagerdlError):
+            raise
+        raise ShapeError(where, "nested lists must be rectangular", f"got {_short(value)}: {error}",
+                         "pad the rows to one length, or keep them in a list") from None  # fmt: skip
+    except OverflowError as error:
+        raise translate(where, error, _short(value)) from None
+    array = _checked(array, where)
+    if array.size and leaf is not None and not isinstance(leaf, PYTHON_SCALARS):
+        return array  # a list of arrays keeps their dtype
+    if dtype is not None:
+        _check_fits(array, dtype, where)
+        return array.astype(dtype)
+    natural = {"f": dtypes.standardize(None), "i": dtypes.int32, "c": dtypes.complex64, "u": dtypes.int32}.get(array.dtype.kind)
+    if not array.size:
+        natural = dtypes.standardize(None)
+    if natural is not None:
+        _check_fits(array, natural, where)
+        array = array.astype(natural)
+    return array
+
+
+def _check_fits(array, dtype, where):
+    if dtypes.is_integer(dtype) and array.size and dtypes.is_integer(array.dtype):
+        bounds, low, high = np.iinfo(dtype), array.min(), array.max()
+        if low < bounds.min or high > bounds.max:
+            raise ArgumentError(where, f"all values must fit into {dtype}", f"they reach from {low} to {high}",
+                                "pass dtype='int64' or a float dtype")  # fmt: skip
+
+
+def _first_leaf(value):
+    while isinstance(value, list | tuple):
+        if not value:
+            return None
+        value = value[0]
+    return value
+
+
+def _short(value, limit=80):
+    shown = repr(value)
+    return f"{type(value).__name__} {shown if len(shown) <= limit else shown[: limit - 3] + '...'}"
+
+
+def holds_tensor(value):
+    """True if nested lists or tuples hold a tensor somewhere."""
+    if isinstance(value, list | tuple):
+        return any(map(holds_tensor, value))
+    return isinstance(value, Tensor)
+
+
+# -- variables ----------------------------------------------------------------------------------
+
+
+class Variable(Tensor):
+    """A tensor whose value can be assigned; tapes watch it by themselves if it is trainable.
+
+    Args:
+        initializer: the initial value, or a function ``(shape, dtype) -> value`` together with `shape`.
+        shape: the shape for an initializer function; None takes that of the value.
+        dtype: the dtype; None takes that of the value, floatx for an initializer function.
+        trainable: whether tapes watch it and optimizers change it.
+        autocast: whether layers of a lower compute dtype may cast it.
+        aggregation: how replicas are combined: "none", "mean", "sum" or "only_first_replica".
+        synchronization: how replicas are synchronised; kept for configuration only.
+        name: a name for messages and checkpoints.
+        layout: kept for configuration only.
+        constraint: a function applied to the value by optimizers after an update.
+
+    Raises:
+        DTypeError: if the value cannot become a tensor.
+        ShapeError: if `shape` is given and the value has another.
+
+    Example:
+        >>> v = edl.Variable([1.0, 2.0], name="v")
+        >>> v.assign_add([1.0, 1.0])
+        Variable(name=v, shape=(2,), dtype=float32, [2. 3.])
+    """
+
+    __slots__ = ("_initial", "aggregation", "autocast", "constraint", "layout", "name", "synchronization", "trainable")
+
+    # Installed by `autograd`: makes the leaf by which tapes know a variable.
+    _new_leaf = None
+
+    def __init__(self, initializer, shape=None, dtype=None, trainable=True, autocast=True, aggregation="none",
+                 synchronization="auto", name=None, layout=None, *, constraint=None):  # fmt: skip
+        if callable(initializer) and not isinstance(initializer, Tensor):
+            if shape is None:
+                value = initializer()
+            else:
+                value = initializer(tuple(shape), dtype=dtypes.standardize(dtype))
+        else:
+            value = initializer
+        self._array = to_array(value, dtype, copy=True, where="Variable")
+        if shape is not None and tuple(shape) != self._array.shape:
+            raise ShapeError("Variable", f"the value must have shape {tuple(shape)}", f"it has {self._array.shape}",
+                             "leave shape out, or reshape the value")  # fmt: skip
+        self._initial = None
+        self.name = name or "variable"
+        self.trainable = trainable
+        self.autocast, self.aggregation, self.synchronization = autocast, aggregation, synchronization
+        self.layout, self.constraint = layout, constraint
+        self._node = Variable._new_leaf(self)
+
+    @property
+    def value(self):
+        """The value now, as a tensor that later assignments do not change."""
+        return from_array(self._array, self._node)
+
+    def read_value(self):
+        """The value now, as a tensor that later assignments do not change."""
+        return self.value
+
+    @property
+    def path(self):
+        """The name, as Keras spells it."""
+        return self.name
+
+    def ref(self):
+        """A hashable handle whose ``deref()`` is this variable, for dictionaries as in TF."""
+        return Reference(self)
+
+    def get_shape(self):
+        """The shape, as TF spells it."""
+        return self.shape
+
+    def assign(self, value, *, read_value=True):
+        """Replaces the value; returns the variable.
+
+        Args:
+            value: same shape, cast to the variable's dtype.
+
+        Raises:
+            ShapeError: if the shape differs.
+            DTypeError: if the value cannot become a tensor, or is complex where the variable is real.
+        """
+        array = value._array if isinstance(value, Tensor) else to_array(value, where=f"{self.name}.assign")
+        if array.shape != self._array.shape:
+            raise ShapeError(f"{self.name}.assign", f"the value must have shape {self._array.shape}", f"got {array.shape}",
+                             "reshape it, or make a new Variable")  # fmt: skip
+        if array.dtype != self._array.dtype:
+            if array.dtype.kind == "c" and self.dtype.kind != "c":
+                raise DTypeError(f"{self.name}.assign", f"a real value is needed for {self.dtype}", f"got {array.dtype}",
+                                 "use edl.real(value)")  # fmt: skip
+            array = array.astype(self._array.dtype)
+        elif not isinstance(value, Tensor):
+            array = array.copy()
+        self._array = devices.move(array, self.device)
+        return self
+
+    def assign_add(self, value, *, read_value=True):
+        """Adds `value`, of a shape that broadcasts to the variable's; returns the variable."""
+        return self._update("assign_add", np.add, value)
+
+    def assign_sub(self, value, *, read_value=True):
+        """Subtracts `value`, of a shape that broadcasts to the variable's; returns the variable."""
+        return self._update("assign_sub", np.subtract, value)
+
+    def _update(self, where, ufunc, value):
+        array = value._array if isinstance(value, Tensor) else to_array(value, where=f"{self.name}.{where}")
+        mine = self._array
+        if array.dtype != mine.dtype:
+            if dtypes.promote(array.dtype, mine.dtype) != mine.dtype and isinstance(value, Tensor | np.ndarray):
+                if dtypes.is_inexact(array.dtype) and not dtypes.is_inexact(mine.dtype):
+                    raise DTypeError(f"{self.name}.{where}", f"a value of the variable's dtype {mine.dtype} is needed",
+                                     f"got {array.dtype}", f"use edl.cast(value, '{mine.dtype}')")  # fmt: skip
+            array = array.astype(mine.dtype)
+        try:
+            out = ufunc(mine, devices.move(array, self.device))
+        except ValueError:
+            out = None
+        if out is None or out.shape != mine.shape:
+            raise ShapeError(f"{self.name}.{where}", f"the value must broadcast to {mine.shape}", f"got {array.shape}",
+                             "reduce or reshape it")  # fmt: skip
+        self._array = out if out.__class__ is mine.__class__ else np.asarray(out)
+        return self
+
+    def __iadd__(self, other):
+        raise ImmutableError("Variable", "v += x would quietly rebind the name to a tensor", f"v is {self.name}",
+                             "use v.assign_add(x), or v = v + x if you want a tensor")  # fmt: skip
+
+    def __isub__(self, other):
+        raise ImmutableError("Variable", "v -= x would quietly rebind the name to a tensor", f"v is {self.name}",
+                             "use v.assign_sub(x), or v = v - x if you want a tensor")  # fmt: skip
+
+    def __setitem__(self, key, value):
+        raise ImmutableError("Variable", "v[key] = x is not how a variable is written", f"v is {self.name}",
+                             "use v.assign(edl.scatter_update(v, indices, updates)) or v.assign(new_value)")  # fmt: skip
+
+    def _describe(self):
+        frozen = "" if self.trainable else ", trainable=False"
+        return f"name={self.name}, {super()._describe()}{frozen}"
+
+    def __copy__(self):
+        return self.__deepcopy__({})
+
+    def __deepcopy__(self, memo):
+        return _rebuild_variable(*self.__reduce__()[1])
+
+    def __reduce__(self):
+        options = {"trainable": self.trainable, "autocast": self.autocast, "aggregation": self.aggregation,
+                   "synchronization": self.synchronization, "name": self.name, "layout": self.layout,
+                   "constraint": self.constraint}  # fmt: skip
+        return _rebuild_variable, (devices.to_numpy(self._array), options)
+
+
+def _rebuild_variable(array, options):
+    return Variable(array, **options)
+
+
+class Reference:
+    """A hashable handle of a variable, equal for the same variable."""
+
+    __slots__ = ("_variable",)
+
+    def __init__(self, variable):
+        self._variable = variable
+
+    def deref(self):
+        """The variable."""
+        return self._variable
+
+    def __eq__(self, other):
+        return isinstance(other, Reference) and self._variable is other._variable
+
+    def __hash__(self):
+        return id(self._variable)
+
+
+class TensorSpec:
+    """What is known of a tensor before it has a value: shape (None for an unknown size), dtype and name.
+
+    Args:
+        shape: a tuple of ints and Nones, or None for an unknown rank.
+        dtype: its dtype.
+        name: a name for messages.
+
+    Example:
+        >>> edl.TensorSpec((None, 3), "int32", name="ids").is_compatible_with(edl.zeros((5, 3), "int32"))
+        True
+    """
+
+    __slots__ = ("dtype", "name", "shape")
+
+    def __init__(self, shape, dtype="float32", name=None):
+        self.shape = None if shape is None else tuple(shape)
+        self.dtype = dtypes.standardize(dtype, "TensorSpec")
+        self.name = name
+
+    @classmethod
+    def from_tensor(cls, tensor, name=None):
+        """The spec of `tensor`."""
+        return cls(tensor.shape, tensor.dtype, name)
+
+    @property
+    def ndim(self):
+        """How many axes, None if unknown."""
+        return None if self.shape is None else len(self.shape)
+
+    def is_compatible_with(self, other):
+        """True if a tensor, or every tensor of another spec, fits this one."""
+        if self.dtype != other.dtype:
+            return False
+        if self.shape is None or other.shape is None:
+            return True
+        return len(self.shape) == len(other.shape) and all(
+            mine is None or theirs is None or mine == theirs for mine, theirs in zip(self.shape, other.shape, strict=True)
+        )
+
+    def __eq__(self, other):
+        return isinstance(other, TensorSpec) and (self.shape, self.dtype, self.name) == (other.shape, other.dtype, other.name)
+
+    def __hash__(self):
+        return hash((self.shape, self.dtype, self.name))
+
+    def __repr__(self):
+        named = f", name={self.name!r}" if self.name else ""
+        return f"TensorSpec(shape={self.shape}, dtype={self.dtype}{named})"
