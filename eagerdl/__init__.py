@@ -1,7 +1,10 @@
-"""eagerdl: an eager-first deep learning framework."""
+"""eagerdl, while its ops are being written."""
 
-from eagerdl import config
+from eagerdl import config, errors, nn, ops, tree
 from eagerdl.autograd import *  # noqa: F403
+from eagerdl.devices import device
 from eagerdl.ops import *  # noqa: F403
-from eagerdl.device import device
+from eagerdl.ops import image, random
+from eagerdl.nn import Module
 from eagerdl.tensor import Tensor, TensorSpec, Variable
+__version__ = "0.1.0"

@@ -1,6 +1,6 @@
 """Switches of the whole framework: default dtype and image layout, devices, tracebacks."""
 
-from eagerdl import device as _device
+from eagerdl import devices as _devices
 from eagerdl import dtypes as _dtypes
 from eagerdl.errors import (
     ArgumentError,
@@ -16,7 +16,7 @@ __all__ = [
 ]  # fmt: skip
 
 floatx, set_floatx = _dtypes.floatx, _dtypes.set_floatx
-list_devices, get_memory_info = _device.list_devices, _device.get_memory_info
+list_devices, get_memory_info = _devices.list_devices, _devices.get_memory_info
 
 _epsilon = 1e-7
 _image_data_format = "channels_last"

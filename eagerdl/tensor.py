@@ -7,10 +7,11 @@ installs operators and methods at import.
 import builtins
 import functools
 import numbers
+import weakref
 
 import numpy as np
 
-from eagerdl import device as devices
+from eagerdl import devices
 from eagerdl import dtypes
 from eagerdl.errors import ArgumentError, DTypeError, EagerdlError, ImmutableError, NameError_, ShapeError, translate
 
@@ -475,7 +476,7 @@ class Variable(Tensor):
         if shape is not None and tuple(shape) != self._array.shape:
             raise ShapeError("Variable", f"the value must have shape {tuple(shape)}", f"it has {self._array.shape}",
                              "leave shape out, or reshape the value")  # fmt: skip
-        self._initial = None
+        self._initial = weakref.ref(self._array)  # to tell whether something has been assigned since
         self.name = name or "variable"
         self.trainable = trainable
         self.autocast, self.aggregation, self.synchronization = autocast, aggregation, synchronization

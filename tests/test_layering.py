@@ -17,11 +17,12 @@ PACKAGE = ROOT / "eagerdl"
 
 # Low to high. `kernels` takes and returns raw arrays, so it stands below `tensor` and knows no Tensor.
 LAYERS = [
-    {"errors", "dtypes", "device", "config", "tree"},
+    {"errors", "dtypes", "devices", "config", "tree", "foreign"},
     {"kernels"},
     {"tensor"},
     {"autograd"},
     {"ops"},
+    {"fft", "linalg", "utils"},
     {"nn", "jit"},
     {"train"},
     {"data", "datasets", "debugging", "wrappers", "demo", "doctor", "cli", "__main__", "__init__"},

@@ -66,17 +66,12 @@ def custom_gradient(f):
             if len(backs) != len(inputs) + len(variables):
                 raise ArgumentError(where, f"grad must return {len(inputs)} gradients, one per tensor argument",
                                     f"it returned {len(backs) - len(variables)}", "return None for those without one")  # fmt: skip
-            return [None if b is None or isinstance(b, Tensor) else from_array_like(b) for b in backs]
+            return [b if b is None or isinstance(b, Tensor) else Tensor(b) for b in backs]
 
         graph.record(Rule(where, pull), outs if len(outs) != 1 else outs[0], (*inputs, *variables), ())
         return build(outs)
 
     return decorated
-
-
-def from_array_like(value):
-    """A gradient that a user's function returned as an array or number, as a tensor."""
-    return Tensor(value)
 
 
 def _others(tape):

@@ -9,20 +9,20 @@ import functools
 
 import numpy as np
 
-from eagerdl import device as devices
-from eagerdl.autograd.graph import SCALARS, record
+from eagerdl import devices
+from eagerdl.autograd.graph import SCALARS, record, record_binary, record_unary
 from eagerdl.dtypes import INEXACT_SET, keep
 from eagerdl.errors import ArgumentError, DeviceError, DTypeError
 from eagerdl.tensor import Tensor, Variable, from_array, holds_tensor, new_tensor, to_array
 
-ndarray = np.ndarray
+ndarray, generic, asarray = np.ndarray, np.generic, np.asarray
 MISSING = object()
-recording_count = 0  # tapes that record now, over all threads; zero spares the look-up
+recorders = []  # one entry per tape that records now, in any thread; while it is empty nothing is looked up
 
 
 def bind(primitive, body):
     """The public function of `primitive`, with the name, signature and docstring of `body`."""
-    if primitive.family == "elementwise" and not primitive.params and primitive.tensors in (("x",), ("x1", "x2")):
+    if primitive.family in ("elementwise", "bilinear") and not primitive.params and primitive.tensors in (("x",), ("x1", "x2")):
         call = bind_unary(primitive) if len(primitive.tensors) == 1 else bind_binary(primitive)
     elif len(primitive.tensors) == 1 and not primitive.variadic and not primitive.several:
         call = bind_unary_with_params(primitive)
@@ -48,8 +48,8 @@ def bind_unary(primitive):
                 t = new_tensor()
                 t._array = out if out.__class__ is ndarray else as_array(out)
                 t._node = None
-                if recording_count:
-                    record(primitive, t, (x,), ())
+                if recorders and x._node is not None:
+                    record_unary(primitive, t, x, ())
                 return t
         return general(primitive, (x,), ())
 
@@ -57,7 +57,7 @@ def bind_unary(primitive):
 
 
 def bind_binary(primitive):
-    """An elementwise op of two tensors, or of a tensor and a Python number."""
+    """An elementwise or bilinear op of two tensors, or of a tensor and a Python number."""
     forward, same = primitive.forward, primitive.same_dtype
 
     def call(x1, x2):
@@ -78,8 +78,8 @@ def bind_binary(primitive):
                     t = new_tensor()
                     t._array = out if out.__class__ is ndarray else as_array(out)
                     t._node = None
-                    if recording_count:
-                        record(primitive, t, (x1, x2), ())
+                    if recorders:
+                        record_binary(primitive, t, x1, x2)
                     return t
         return general(primitive, (x1, x2), ())
 
@@ -104,8 +104,8 @@ def bind_unary_with_params(primitive):
                     t = new_tensor()
                     t._array = out if out.__class__ is ndarray else as_array(out)
                     t._node = None
-                    if recording_count:
-                        record(primitive, t, (x,), params)
+                    if recorders and x._node is not None:
+                        record_unary(primitive, t, x, params)
                     return t
         return general(primitive, (x,), params)
 
@@ -146,14 +146,18 @@ def results(primitive, out, tensors, params):
         made = tuple([from_array(as_array(one)) for one in out])
     else:
         made = from_array(as_array(out))
-    if recording_count:
+    if recorders:
         record(primitive, made, tensors, params)
     return made
 
 
 def as_array(value):
-    """A result as an array: NumPy returns scalars for shape (), CuPy and subclasses come as they are."""
-    return value if value.__class__ is ndarray or devices.is_array(value) and not isinstance(value, np.generic) else np.asarray(value)
+    """A result as an array: NumPy returns scalars for shape (), CuPy arrays come as they are."""
+    if value.__class__ is ndarray:
+        return value
+    if isinstance(value, generic):
+        return asarray(value)
+    return value if devices.is_array(value) else asarray(value)
 
 
 def as_operand(primitive, index, x):

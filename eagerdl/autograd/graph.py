@@ -6,6 +6,8 @@ node is finished, the node is cleared, although its tensor may live on.
 """
 
 import contextvars
+import functools
+import itertools
 import weakref
 
 from eagerdl import dtypes
@@ -42,7 +44,7 @@ class Node:
     """One recorded op: how a tensor was computed.
 
     `inputs` holds, for each input, its array where a rule needs it, else its (shape, dtype), or a plain scalar;
-    `out` is the array that came out where a rule needs it, a tuple of them for ops with several results.
+    `out` is the array that came out where a rule needs it; for ops with several results a tuple of them, or their number.
     """
 
     __slots__ = ("__weakref__", "inputs", "out", "params", "parents", "primitive", "recording")
@@ -62,11 +64,16 @@ class Node:
         return inputs, self.revive_out()
 
     def revive_out(self):
-        if self.out is None:
+        out = self.out
+        if out is None or out.__class__ is int:
             return None
-        if isinstance(self.out, tuple):
-            return tuple(from_array(array, pick(self, index)) for index, array in enumerate(self.out))
-        return from_array(self.out, self)
+        if out.__class__ is tuple:
+            return tuple([from_array(array, pick(self, index)) for index, array in enumerate(out)])
+        return from_array(out, self)
+
+
+new_node = functools.partial(object.__new__, Node)
+weak = weakref.ref
 
 
 class Leaf(Node):
@@ -85,11 +92,10 @@ class Core:
 
     __slots__ = ("accumulator", "alive", "auto", "recordings", "serial", "watched")
 
-    made = 0
+    serials = itertools.count()
 
     def __init__(self, auto, accumulator=None):
-        Core.made += 1
-        self.serial = Core.made  # inner tapes have higher numbers
+        self.serial = next(Core.serials)  # inner tapes have higher numbers
         self.auto = auto  # watches trainable variables by itself
         self.accumulator = accumulator  # a weak reference, for forward mode
         self.alive = True
@@ -119,8 +125,9 @@ class Recording:
     def __init__(self, members):
         self.members = members
         self.nodes = []  # weak references
-        forward = [core for core in members if core.accumulator is not None]
-        self.forward = sorted(forward, key=lambda core: core.serial)
+        self.forward = [core for core in members if core.accumulator is not None]
+        if len(self.forward) > 1:
+            self.forward.sort(key=lambda core: core.serial)
 
 
 _recordings = {}
@@ -161,7 +168,7 @@ class pause:
 
 def pick(node, index):
     """The node of result number `index` of an op with several results."""
-    out = Node.__new__(Node)
+    out = new_node()
     out.primitive = PICK
     out.parents = (node,)
     out.params = (index,)
@@ -178,6 +185,61 @@ class _Pick:
 
 
 PICK = _Pick()
+
+
+def record_unary(primitive, out, x, params):
+    """`record` for one input and one result, both plain, where one recording watches: the common case, in few steps."""
+    parent = x._node
+    recording = _active.get()
+    if recording is None or primitive.pull is None:
+        return
+    if parent.recording is not recording or recording.forward:
+        record(primitive, out, (x,), params)
+        return
+    node = new_node()
+    a = x._array
+    node.inputs = (a if primitive.keeps[0] else (a.shape, a.dtype),)
+    node.out = out._array if primitive.keeps_out else None
+    node.params = params
+    node.parents = (parent,)
+    node.primitive = primitive
+    node.recording = recording
+    out._node = node
+    recording.nodes.append(weak(node))
+
+
+def record_binary(primitive, out, x1, x2):
+    """`record` for a tensor and a tensor or number and one result, where one recording watches."""
+    left = x1._node
+    number = x2.__class__ is float or x2.__class__ is int
+    right = None if number else x2._node
+    if left is None and right is None:
+        return
+    recording = _active.get()
+    if recording is None or primitive.pull is None:
+        return
+    if (
+        (left is not None and left.recording is not recording)
+        or (right is not None and right.recording is not recording)
+        or recording.forward
+    ):
+        record(primitive, out, (x1, x2), ())
+        return
+    node = new_node()
+    keep_left, keep_right = primitive.keeps
+    a = x1._array
+    if number:
+        node.inputs = (a if keep_left else (a.shape, a.dtype), x2)
+    else:
+        b = x2._array
+        node.inputs = (a if keep_left else (a.shape, a.dtype), b if keep_right else (b.shape, b.dtype))
+    node.out = out._array if primitive.keeps_out else None
+    node.params = ()
+    node.parents = (left, right)
+    node.primitive = primitive
+    node.recording = recording
+    out._node = node
+    recording.nodes.append(weak(node))
 
 
 def record(primitive, out, inputs, params):
@@ -199,7 +261,7 @@ def record(primitive, out, inputs, params):
         recording = _who_wants(recording, parents)
         if recording is None:
             return
-    node = Node.__new__(Node)
+    node = new_node()
     node.primitive = primitive
     node.parents = tuple(parents)
     node.inputs = tuple(
@@ -212,7 +274,7 @@ def record(primitive, out, inputs, params):
     node.recording = recording
     recording.nodes.append(weakref.ref(node))
     if isinstance(out, tuple):
-        node.out = tuple([one._array for one in out]) if primitive.keeps_out else None
+        node.out = tuple([one._array for one in out]) if primitive.keeps_out else len(out)
         for index, one in enumerate(out):
             one._node = pick(node, index)
     else:

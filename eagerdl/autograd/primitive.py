@@ -33,7 +33,7 @@ class Primitive:
 
     __slots__ = (
         "body", "call", "defaults", "family", "forward", "infer", "keep_all", "keeps", "keeps_out", "lower", "name",
-        "params", "promote", "pull", "push", "same_dtype", "several", "signature", "tensors", "variadic",
+        "params", "places", "promote", "pull", "push", "required", "same_dtype", "several", "signature", "tensors", "variadic",
     )  # fmt: skip
 
     def __init__(self, family, body, forward, *, tensors=1, infer, promote, several=False, same_dtype=False, lower=None,
@@ -46,6 +46,8 @@ class Primitive:
         count = 1 if variadic else tensors
         self.tensors, self.params = tuple(names[:count]), tuple(names[count:])
         self.defaults = tuple(self.signature.parameters[name].default for name in self.params)
+        self.places = {name: place for place, name in enumerate(self.params)}
+        self.required = tuple(place for place, value in enumerate(self.defaults) if value is inspect.Parameter.empty)
         self.infer, self.promote, self.several, self.same_dtype, self.lower = infer, promote, several, same_dtype, lower
         self.pull = self.push = None
         self.keeps, self.keep_all, self.keeps_out = (False,) * count, False, False
@@ -65,10 +67,16 @@ class Primitive:
         """Splits a call's arguments into inputs and parameters, with defaults filled in."""
         count = len(self.tensors)
         inputs, params = args[:count], args[count:]
-        if not named and len(inputs) >= len(self.tensors) and len(params) <= len(self.params):
-            rest = self.defaults[len(params) :]
-            if inspect.Parameter.empty not in rest:
-                return tuple(inputs[0]) if self.variadic else inputs, (*params, *rest)
+        if len(inputs) == count and len(params) <= len(self.params):
+            values = [*params, *self.defaults[len(params) :]]
+            for name, value in named.items():
+                place = self.places.get(name, -1)
+                if place < len(params):  # unknown, or given twice
+                    break
+                values[place] = value
+            else:
+                if not any(values[place] is inspect.Parameter.empty for place in self.required):
+                    return tuple(inputs[0]) if self.variadic else inputs, tuple(values)
         try:
             bound = self.signature.bind(*args, **named)
         except TypeError:
@@ -208,7 +216,7 @@ def bilinear(left, right, *, infer, promote=dtypes.to_common):
     """
 
     def define(body):
-        primitive = Primitive("bilinear", body, body, tensors=2, infer=infer, promote=promote)
+        primitive = Primitive("bilinear", body, body, tensors=2, infer=infer, promote=promote, same_dtype=True)
         primitive.pull = _pull_of(primitive, (left, right), "left and right")
         primitive.keeps = (True, True)
 

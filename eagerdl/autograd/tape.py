@@ -1,19 +1,14 @@
 """`GradientTape`: reverse mode. The sweep walks the recorded graph once, backwards, without recursion."""
 
-import threading
-
 import numpy as np
 
-from eagerdl import device as devices
+from eagerdl import devices
 from eagerdl import dtypes
 from eagerdl.autograd import dispatch, graph
 from eagerdl.autograd.graph import PICK, Core, Leaf, belongs, recording_of
 from eagerdl.errors import ArgumentError, DTypeError, ShapeError, TapeError
 from eagerdl.tensor import Tensor, Variable, from_array, to_array
 from eagerdl.tree import flatten
-
-_count_lock = threading.Lock()
-
 
 class Recorder:
     """What tapes and accumulators share: they record between ``with`` and its end, in their own thread."""
@@ -25,8 +20,7 @@ class Recorder:
         current = graph.active()
         members = frozenset((self._core,)) if current is None else current.members | {self._core}
         self._previous = graph._active.set(recording_of(members))
-        with _count_lock:
-            dispatch.recording_count += 1
+        dispatch.recorders.append(None)
 
     def _stop(self):
         if self._previous is None:
@@ -34,9 +28,8 @@ class Recorder:
         self._previous = None
         current = graph.active()
         if current is not None:
-            graph._active.set(recording_of(current.members - {self._core}))
-        with _count_lock:
-            dispatch.recording_count -= 1
+            graph._active.set(recording_of(current.members - {self._core}) if len(current.members) > 1 else None)
+        dispatch.recorders.pop()
 
 
 class GradientTape(Recorder):
@@ -144,6 +137,12 @@ class GradientTape(Recorder):
         """
         where = "GradientTape.gradient"
         targets, nodes, leaves, build = self._prepare(where, target, sources)
+        if output_gradients is None and build is None:  # one target, one source: no structures to take apart
+            try:
+                (found,) = sweep(self._core, targets, (ones_like(target),), nodes, not self._persistent)
+            finally:
+                self._done()
+            return found if found is not None else _or_unconnected(None, sources, unconnected_gradients)
         given = [None] * len(targets) if output_gradients is None else flatten(output_gradients)[0]
         if len(given) != len(targets):
             raise ArgumentError(where, "one output gradient per target is needed",
@@ -153,7 +152,8 @@ class GradientTape(Recorder):
             found = sweep(self._core, targets, cotangents, nodes, consume=not self._persistent)
         finally:
             self._done()
-        return build([_or_unconnected(g, x, unconnected_gradients) for g, x in zip(found, leaves, strict=True)])
+        found = [_or_unconnected(g, x, unconnected_gradients) for g, x in zip(found, leaves, strict=True)]
+        return found[0] if build is None else build(found)
 
     def jacobian(self, target, sources, unconnected_gradients="none", parallel_iterations=None, experimental_use_pfor=True):
         """The Jacobian: for each source the derivatives of every element of `target`.
@@ -182,9 +182,8 @@ class GradientTape(Recorder):
             rows = [sweep(self._core, [y], [from_array(basis[i])], nodes) for i in range(y.size)]
         finally:
             self._done()
-        return build(
-            [_stack_rows([row[j] for row in rows], x, y.shape, unconnected_gradients) for j, x in enumerate(leaves)]
-        )
+        found = [_stack_rows([row[j] for row in rows], x, y.shape, unconnected_gradients) for j, x in enumerate(leaves)]
+        return found[0] if build is None else build(found)
 
     def batch_jacobian(self, target, source, unconnected_gradients="none", parallel_iterations=None,
                        experimental_use_pfor=True):  # fmt: skip
@@ -253,15 +252,19 @@ class GradientTape(Recorder):
         if self._used:
             raise TapeError(where, "a tape that is not persistent gives derivatives once", "this one is used up",
                             "make it with edl.GradientTape(persistent=True)")  # fmt: skip
-        targets = flatten(target)[0]
+        if isinstance(target, Tensor) and isinstance(sources, Tensor):
+            targets, leaves, build = (target,), (sources,), None
+        else:
+            targets, (leaves, build) = flatten(target)[0], flatten(sources)
         for y in targets:
             if not isinstance(y, Tensor):
                 raise TapeError(where, "a target must be a tensor", f"got {type(y).__name__}",
                                 "compute it with ops of eagerdl; np functions and .numpy() leave the tape")  # fmt: skip
-            _require_differentiable(where, y, "target")
-        leaves, build = flatten(sources)
+            if y._array.dtype not in dtypes.INEXACT_SET:
+                _require_differentiable(where, y, "target")
         for x in leaves:
-            _require_differentiable(where, x, "source")
+            if not isinstance(x, Tensor) or x._array.dtype not in dtypes.INEXACT_SET:
+                _require_differentiable(where, x, "source")
         if not self._persistent:
             self._stop()
         return targets, [x._node for x in leaves], leaves, build
@@ -303,9 +306,18 @@ def _cotangent(where, y, g):
     return g if g.dtype == y.dtype else g.astype(y.dtype)
 
 
+_one = {}  # dtype -> the array of shape () that holds 1
+
+
 def ones_like(y):
     """A tensor of ones with the shape, dtype and device of `y`."""
-    return from_array(devices.module_of(y._array).ones(y.shape, y.dtype))
+    array = y._array
+    if array.__class__ is np.ndarray and not array.shape:
+        found = _one.get(array.dtype)
+        if found is None:
+            found = _one[array.dtype] = np.ones((), array.dtype)
+        return from_array(found)
+    return from_array(devices.module_of(array).ones(array.shape, array.dtype))
 
 
 def zeros_like(y):
@@ -342,18 +354,21 @@ def ancestors(roots, core):
     order, done = [], set()
     stack = [root for root in roots if root is not None and belongs(root, core)]
     while stack:
-        node = stack.pop()
-        if node is None:  # the parents of the next one are through
-            order.append(stack.pop())
-            continue
+        node = stack[-1]
         if node in done:
+            stack.pop()
             continue
-        done.add(node)
-        stack.append(node)
-        stack.append(None)
+        size = len(stack)
         for parent in node.parents:
-            if parent is not None and parent not in done and belongs(parent, core):
+            if parent is None or parent in done:
+                continue
+            recording = parent.recording
+            if (recording is not None and core in recording.members) if parent.primitive is not None else belongs(parent, core):
                 stack.append(parent)
+        if len(stack) == size:  # its parents are through
+            stack.pop()
+            done.add(node)
+            order.append(node)
     return order
 
 
@@ -367,36 +382,37 @@ def sweep(core, targets, cotangents, sources, consume=False):
         consume: whether nodes that only this tape holds are freed on the way.
     """
     order = ancestors([y._node for y in targets], core)
-    wanted = {node for node in sources if node is not None}
+    wanted = set(sources)
     leads = set()  # nodes below which a source lies
     for node in order:
-        if node in wanted or not leads.isdisjoint(node.parents):
+        if node in wanted or (node.parents and not leads.isdisjoint(node.parents)):
             leads.add(node)
     pending, found = {}, {}
     for y, g in zip(targets, cotangents, strict=True):
         if y._node in leads:
             _add(pending, y._node, g)
-    for node in reversed(order):
+    while order:
+        node = order.pop()
         g = pending.pop(node, None)
         if g is None:
             continue
         if node in wanted:
             found[node] = g
-        if not node.parents or leads.isdisjoint(node.parents):
+        parents = node.parents
+        if not parents or leads.isdisjoint(parents):
             continue
-        if node.primitive is PICK:
-            (several,), (index,) = node.parents, node.params
-            slots = pending.setdefault(several, {})
-            _add(slots, index, g)
+        primitive = node.primitive
+        if primitive is PICK:
+            _add(pending.setdefault(parents[0], {}), node.params[0], g)
             continue
-        if isinstance(g, dict):
-            g = tuple(g.get(index) for index in range(max(g) + 1))
-            g = g + (None,) * (len(node.out) - len(g)) if node.out is not None else g
         inputs, out = node.revive()
-        needs = tuple([parent is not None and parent in leads for parent in node.parents])
-        for parent, need, back in zip(node.parents, needs, node.primitive.pull(g, out, needs, inputs, node.params), strict=True):
+        if g.__class__ is dict:  # an op with several results, of which some were used
+            g = tuple([g.get(index) for index in range(node.out if out is None else len(out))])
+        needs = tuple([parent in leads for parent in parents])
+        for parent, need, back in zip(parents, needs, primitive.pull(g, out, needs, inputs, node.params), strict=True):
             if need and back is not None:
-                _add(pending, parent, back)
+                before = pending.get(parent)
+                pending[parent] = back if before is None else before + back
         if consume and len(node.recording.members) == 1:
             node.clear()
     return [found.get(node) for node in sources]

@@ -1,5 +1,7 @@
 """Every op, defined once: one file per area, one block per op."""
 
+from types import ModuleType as _Module
+
 from eagerdl.ops.activation import *  # noqa: F403
 from eagerdl.ops.arithmetic import *  # noqa: F403
 from eagerdl.ops.arrangement import *  # noqa: F403
@@ -16,6 +18,7 @@ from eagerdl.ops.elementary import *  # noqa: F403
 from eagerdl.ops.encoding import *  # noqa: F403
 from eagerdl.ops.fourier import *  # noqa: F403
 from eagerdl.ops.indexing import *  # noqa: F403
+from eagerdl.ops.inspection import *  # noqa: F403
 from eagerdl.ops.linalg import *  # noqa: F403
 from eagerdl.ops.logic import *  # noqa: F403
 from eagerdl.ops.loss import *  # noqa: F403
@@ -31,3 +34,7 @@ from eagerdl.ops.statistics import *  # noqa: F403
 
 from eagerdl.ops import image, random  # isort: skip
 from eagerdl.ops import operators  # noqa: F401  # isort: skip  installs the operators of Tensor
+from eagerdl.ops import variable  # noqa: F401  # isort: skip  installs the scatter methods of Variable
+
+__all__ = [name for name, value in globals().items() if not name.startswith("_") and not isinstance(value, _Module)]
+__all__ += ["__array_api_version__", "__array_namespace_info__", "image", "random"]

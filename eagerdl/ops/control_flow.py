@@ -1,3 +1,297 @@
-"""Control flow on tensors: cond, switch, loops, scans, maps."""
+"""Control flow on tensors: cond, switch, loops, scans, maps. Eager code runs plain Python; tapes see the ops inside."""
 
-__all__: list[str] = []
+import builtins
+
+from eagerdl import dtypes
+from eagerdl.errors import ArgumentError, DTypeError, ShapeError
+from eagerdl.ops.conversion import convert_to_tensor
+from eagerdl.ops.shape import concatenate, normalize_axis, stack
+from eagerdl.tensor import Tensor
+from eagerdl.tree import flatten, map_structure
+
+__all__ = ["associative_scan", "cond", "fori_loop", "map", "scan", "switch", "vectorized_map", "while_loop"]
+
+
+def _truth(where, value):
+    """A condition as a Python bool: a scalar tensor, array or Python value."""
+    if isinstance(value, Tensor) and value.size != 1:
+        raise ShapeError(where, "a condition of one element is needed", f"got shape {value.shape}",
+                         "reduce it with edl.any or edl.all, or choose elementwise with edl.where")  # fmt: skip
+    return builtins.bool(value)
+
+
+def _same_structure(where, what, before, after):
+    """Checks that a loop's state keeps structure, shapes and dtypes, as the compiled loop needs it."""
+    old, new = flatten(before)[0], flatten(after)[0]
+    if len(old) != len(new):
+        raise ArgumentError(where, f"{what} must keep its structure", f"{len(old)} leaves became {len(new)}",
+                            "return as many values as came in, in the same nesting")  # fmt: skip
+
+
+def cond(pred, true_fn, false_fn):
+    """Runs one of two functions.
+
+    Args:
+        pred: a bool, or a tensor of one element.
+        true_fn, false_fn: functions without arguments.
+
+    Returns:
+        What the chosen function returns.
+
+    Raises:
+        ShapeError: if `pred` has several elements.
+
+    Example:
+        >>> x = edl.constant(2.0)
+        >>> edl.cond(x > 1, lambda: x * 10, lambda: x)
+        Tensor(shape=(), dtype=float32, 20.)
+    """
+    for name, function in (("true_fn", true_fn), ("false_fn", false_fn)):
+        if not callable(function):
+            raise DTypeError("cond", f"{name} must be a function", f"got {type(function).__name__}", "wrap it: lambda: value")
+    return true_fn() if _truth("cond", pred) else false_fn()
+
+
+def switch(index, branches, *operands):
+    """Runs one of several functions; an index out of range is clipped to the first or last.
+
+    Args:
+        index: an int, or an integer tensor of one element.
+        branches: a list of functions of `operands`.
+        operands: what the chosen function is called with.
+
+    Raises:
+        ArgumentError: if there are no branches.
+        DTypeError: for an index that is no integer.
+
+    Example:
+        >>> edl.switch(1, [lambda x: x, lambda x: -x], edl.constant(3.0))
+        Tensor(shape=(), dtype=float32, -3.)
+    """
+    if not branches:
+        raise ArgumentError("switch", "at least one branch is needed", "branches is empty", "pass a list of functions")
+    index = convert_to_tensor(index)
+    if not dtypes.is_integer(index.dtype) or index.size != 1:
+        raise DTypeError("switch", "one integer is needed as index", f"got {index.shape} {index.dtype}", "cast it to int32")
+    return branches[builtins.min(builtins.max(int(index), 0), len(branches) - 1)](*operands)
+
+
+def while_loop(cond, body, loop_vars, maximum_iterations=None):
+    """Repeats `body` while `cond` holds.
+
+    Args:
+        cond: a function of the loop variables that returns a bool or a tensor of one element.
+        body: a function of the loop variables that returns the new ones.
+        loop_vars: a tuple or list of tensors or nested structures; a single one is passed and returned as such.
+        maximum_iterations: stops after so many, at the latest.
+
+    Returns:
+        The loop variables at the end.
+
+    Raises:
+        ArgumentError: if `body` returns another structure.
+
+    Example:
+        >>> edl.while_loop(lambda i, s: i < 4, lambda i, s: (i + 1, s + i), (edl.constant(0), edl.constant(0)))[1]
+        Tensor(shape=(), dtype=int32, 6)
+    """
+    single = not isinstance(loop_vars, tuple | list)
+    state = (loop_vars,) if single else tuple(loop_vars)
+    state = tuple(map_structure(convert_to_tensor, one) for one in state)
+    count = 0
+    while (maximum_iterations is None or count < maximum_iterations) and _truth("while_loop", cond(*state)):
+        new = body(*state)
+        new = (new,) if single or not isinstance(new, tuple | list) else tuple(new)
+        _same_structure("while_loop", "body", state, new)
+        state = tuple(map_structure(convert_to_tensor, one) for one in new)
+        count += 1
+    return state[0] if single else type(loop_vars)(state) if isinstance(loop_vars, list) else state
+
+
+def fori_loop(lower, upper, body_fun, init_val):
+    """Repeats ``value = body_fun(i, value)`` for i from `lower` to `upper - 1`.
+
+    Args:
+        lower, upper: ints, or integer tensors of one element.
+        body_fun: a function of the index and the value.
+        init_val: a tensor or nested structure.
+
+    Returns:
+        The value at the end.
+
+    Example:
+        >>> edl.fori_loop(0, 5, lambda i, s: s + i, edl.constant(0))
+        Tensor(shape=(), dtype=int32, 10)
+    """
+    value = map_structure(convert_to_tensor, init_val)
+    for i in builtins.range(int(lower), int(upper)):
+        new = body_fun(convert_to_tensor(i), value)
+        _same_structure("fori_loop", "body_fun", value, new)
+        value = new
+    return value
+
+
+def _length(where, xs, length):
+    sizes = {x.shape[0] if x.ndim else None for x in flatten(xs)[0] if x is not None}
+    if None in sizes:
+        raise ShapeError(where, "every tensor of xs needs a first axis to run over", "one has shape ()", "use edl.expand_dims")
+    if length is not None:
+        sizes.add(int(length))
+    if len(sizes) != 1:
+        came = f"got lengths {sorted(sizes)}" if sizes else "got neither xs nor length"
+        raise ShapeError(where, "all first axes, and length, must agree", came, "cut or pad them to one length")
+    return sizes.pop()
+
+
+def _stack_all(rows):
+    """A list of equal structures as one structure of stacked tensors."""
+    leaves = [flatten(row)[0] for row in rows]
+    _, build = flatten(rows[0])
+    return build([None if column[0] is None else stack([convert_to_tensor(x) for x in column]) for column in zip(*leaves, strict=True)])
+
+
+def scan(f, init, xs=None, length=None, reverse=False, unroll=1):
+    """Carries a value along the first axis of `xs` and stacks what comes out.
+
+    Args:
+        f: a function ``(carry, x) -> (new carry, y)``.
+        init: the first carry, a tensor or nested structure.
+        xs: a tensor (n, ...) or nested structure of them, or None.
+        length: n, where there is no `xs`.
+        reverse: whether to run from the last element to the first; ys keep the order of xs.
+        unroll: accepted for Keras' sake.
+
+    Returns:
+        (the last carry, ys): the structure of y with a new first axis of size n.
+
+    Raises:
+        ShapeError: if lengths differ.
+        ArgumentError: if `f` returns no pair, or a carry of another structure.
+
+    Example:
+        >>> total, sums = edl.scan(lambda c, x: (c + x, c + x), edl.constant(0), edl.constant([1, 2, 3]))
+        >>> sums
+        Tensor(shape=(3,), dtype=int32, [1 3 6])
+    """
+    if xs is None and length is None:
+        raise ArgumentError("scan", "xs or length is needed", "got neither", "pass xs, or length=n")
+    xs = map_structure(lambda x: None if x is None else convert_to_tensor(x), xs)
+    n = _length("scan", xs, length)
+    carry = map_structure(convert_to_tensor, init)
+    ys = []
+    for i in builtins.range(n - 1, -1, -1) if reverse else builtins.range(n):
+        result = f(carry, map_structure(lambda x, i=i: None if x is None else x[i], xs))
+        if not isinstance(result, tuple | list) or len(result) != 2:
+            raise ArgumentError("scan", "f must return a pair (carry, y)", f"it returned {type(result).__name__}", "return carry, None")
+        _same_structure("scan", "the carry", carry, result[0])
+        carry, y = result
+        ys.append(y)
+    if not ys:
+        return carry, None
+    return carry, _stack_all(ys[::-1] if reverse else ys)
+
+
+def associative_scan(f, elems, reverse=False, axis=0):
+    """All prefix combinations of an associative function, in a logarithmic number of steps.
+
+    Args:
+        f: an associative function ``(a, b) -> c`` of tensors (or equal structures) that works on stacks of elements.
+        elems: a tensor (..., n, ...) or nested structure of them.
+        reverse: whether to combine from the end.
+        axis: along which.
+
+    Returns:
+        The structure of `elems`: ``[e0, f(e0, e1), f(f(e0, e1), e2), ...]``.
+
+    Example:
+        >>> edl.associative_scan(lambda a, b: a + b, edl.constant([1, 2, 3, 4]))
+        Tensor(shape=(4,), dtype=int32, [ 1  3  6 10])
+
+    Source: Blelloch, 1990, "Prefix sums and their applications", section 1.4.
+    """
+    leaves, build = flatten(elems)
+    leaves = [convert_to_tensor(x) for x in leaves]
+    axes = [normalize_axis("associative_scan", axis, x.ndim) for x in leaves]
+    sizes = {x.shape[a] for x, a in zip(leaves, axes, strict=True)}
+    if len(sizes) != 1:
+        raise ShapeError("associative_scan", f"all sizes of axis {axis} must agree", f"got {sorted(sizes)}", "cut them to one length")
+    if reverse:
+        leaves = [_flipped(x, a) for x, a in zip(leaves, axes, strict=True)]
+
+    def part(x, a, start, stop, step):
+        return x[(builtins.slice(None),) * a + (builtins.slice(start, stop, step),)]
+
+    def combine(a, b):
+        return [convert_to_tensor(y) for y in flatten(f(build(a), build(b)))[0]]
+
+    def run(xs):
+        n = xs[0].shape[axes[0]]
+        if n < 2:
+            return xs
+        pairs = combine([part(x, a, 0, n - 1, 2) for x, a in zip(xs, axes, strict=True)],
+                        [part(x, a, 1, n, 2) for x, a in zip(xs, axes, strict=True)])  # fmt: skip
+        odd = run(pairs)  # prefixes that end at the odd places; depth log2(n)
+        before = [part(x, a, 0, (n - 1) // 2, 1) for x, a in zip(odd, axes, strict=True)]
+        later = [part(x, a, 2, n, 2) for x, a in zip(xs, axes, strict=True)]
+        even = combine(before, later) if n > 2 else later
+        first = [part(x, a, 0, 1, 1) for x, a in zip(xs, axes, strict=True)]
+        even = [concatenate([x, y], a) for x, y, a in zip(first, even, axes, strict=True)]
+        return [_interleave(x, y, a, n) for x, y, a in zip(even, odd, axes, strict=True)]
+
+    out = run(leaves)
+    if reverse:
+        out = [_flipped(x, a) for x, a in zip(out, axes, strict=True)]
+    return build(out)
+
+
+def _flipped(x, axis):
+    return x[(builtins.slice(None),) * axis + (builtins.slice(None, None, -1),)]
+
+
+def _interleave(even, odd, axis, n):
+    """The elements of `even` and `odd` in turn along `axis`."""
+    both = stack([_first(even, axis, n // 2), odd], axis + 1)
+    merged = both.reshape((*even.shape[:axis], 2 * (n // 2), *even.shape[axis + 1 :]))
+    if n % 2 == 0:
+        return merged
+    last = even[(builtins.slice(None),) * axis + (builtins.slice(n // 2, None),)]
+    return concatenate([merged, last], axis)
+
+
+def _first(x, axis, stop):
+    """The first `stop` elements of x along `axis`."""
+    return x[(builtins.slice(None),) * axis + (builtins.slice(0, stop),)]
+
+
+def map(f, xs):
+    """Applies `f` to each element along the first axis of `xs` and stacks the results.
+
+    Args:
+        f: a function of one element: a tensor, or a structure like `xs`.
+        xs: a tensor (n, ...) or nested structure of them.
+
+    Example:
+        >>> edl.map(lambda x: x * 2, edl.constant([1, 2, 3]))
+        Tensor(shape=(3,), dtype=int32, [2 4 6])
+    """
+    xs = map_structure(convert_to_tensor, xs)
+    n = _length("map", xs, None)
+    if n == 0:
+        raise ShapeError("map", "at least one element is needed, to know what f returns", "xs has length 0", "handle it before")
+    return _stack_all([f(map_structure(lambda x, i=i: x[i], xs)) for i in builtins.range(n)])
+
+
+def vectorized_map(function, elements):
+    """Applies `function` to each element along the first axis of `elements` and stacks the results, as `map` does.
+
+    Eagerly the elements are run one after another; where speed counts, write the function for a whole batch.
+
+    Args:
+        function: a function of one element: a tensor, or a structure like `elements`.
+        elements: a tensor (n, ...) or nested structure of them.
+
+    Example:
+        >>> edl.vectorized_map(lambda row: edl.sum(row * row), edl.constant([[1.0, 2.0], [3.0, 4.0]]))
+        Tensor(shape=(2,), dtype=float32, [ 5. 25.])
+    """
+    return map(function, elements)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from eagerdl import device as devices
+from eagerdl import devices
 from eagerdl import dtypes
 from eagerdl.autograd import Spec, custom, linear
 from eagerdl.errors import ArgumentError, DTypeError

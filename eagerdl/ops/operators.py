@@ -1,6 +1,7 @@
 """Installs operators and methods on `Tensor`: aliases of the ops themselves, so that they cost no extra call."""
 
-from eagerdl.ops import arithmetic, conversion, elementary, indexing, linalg, reduction, shape
+from eagerdl.ops import arithmetic, conversion, elementary, indexing, linalg, reduction
+from eagerdl.ops.shape import broadcast_to, expand_dims, reshape, squeeze, stack, transpose
 from eagerdl.tensor import Tensor
 
 
@@ -25,10 +26,6 @@ def _equality(op, otherwise):
     return call
 
 
-def _getitem(x, key):
-    return indexing._get_item(x, indexing.raw_key(key))
-
-
 def _iterate(x):
     length = len(x)
     return iter([x[i] for i in range(length)])
@@ -49,24 +46,24 @@ Tensor.__lt__, Tensor.__le__ = arithmetic.less, arithmetic.less_equal
 Tensor.__gt__, Tensor.__ge__ = arithmetic.greater, arithmetic.greater_equal
 Tensor.__neg__, Tensor.__abs__ = arithmetic.negative, arithmetic.absolute
 Tensor.__pos__ = lambda x: x
-Tensor.__getitem__ = _getitem
+Tensor.__getitem__ = indexing.get_item
 Tensor.__iter__ = _iterate
-Tensor._pack = staticmethod(shape.stack)
+Tensor._pack = staticmethod(stack)
 
 METHODS = {
     "astype": conversion.astype, "to": conversion.to, "to_device": conversion.to_device, "reshape": None,
-    "transpose": shape.transpose, "broadcast_to": shape.broadcast_to, "expand_dims": shape.expand_dims,
-    "squeeze": shape.squeeze, "conj": arithmetic.conj, "sum": reduction.sum, "mean": reduction.mean, "max": reduction.max, "min": reduction.min,
+    "transpose": transpose, "broadcast_to": broadcast_to, "expand_dims": expand_dims,
+    "squeeze": squeeze, "conj": arithmetic.conj, "sum": reduction.sum, "mean": reduction.mean, "max": reduction.max, "min": reduction.min,
 }  # fmt: skip
 
 
 def _reshape(x, *shape_):
-    return shape.reshape(x, shape_[0] if len(shape_) == 1 else shape_)
+    return reshape(x, shape_[0] if len(shape_) == 1 else shape_)
 
 
 METHODS["reshape"] = _reshape
 for name, method in METHODS.items():
     setattr(Tensor, name, method)
 
-Tensor.T = property(shape.transpose, doc="The tensor with its axes reversed.")
+Tensor.T = property(transpose, doc="The tensor with its axes reversed.")
 Tensor.mT = property(linalg.matrix_transpose, doc="The tensor with its last two axes exchanged.")

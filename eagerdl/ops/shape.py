@@ -5,14 +5,16 @@ import math
 
 import numpy as np
 
-from eagerdl import device as devices
-from eagerdl import dtypes
+from eagerdl import devices, dtypes
 from eagerdl.autograd import Spec, linear, unbroadcast
 from eagerdl.errors import ArgumentError, DTypeError, ShapeError
 from eagerdl.ops.conversion import convert_to_tensor
 from eagerdl.tensor import Tensor
 
-__all__ = ["broadcast_to", "concatenate", "expand_dims", "reshape", "squeeze", "stack", "transpose"]
+__all__ = [
+    "broadcast_arrays", "broadcast_shapes", "broadcast_to", "concatenate", "expand_dims", "moveaxis", "ndim", "permute_dims", "ravel",
+    "reshape", "size", "squeeze", "stack", "swapaxes", "transpose",
+]  # fmt: skip
 
 
 def normalize_axis(where, axis, ndim):
@@ -132,6 +134,95 @@ def _broadcasted(x, shape):
     return Spec(shape, x.dtype)
 
 
+permute_dims = transpose
+
+
+def _exchanged(x, axis1, axis2):
+    axis1, axis2 = normalize_axis("swapaxes", axis1, x.ndim), normalize_axis("swapaxes", axis2, x.ndim)
+    shape = list(x.shape)
+    shape[axis1], shape[axis2] = shape[axis2], shape[axis1]
+    return Spec(tuple(shape), x.dtype)
+
+
+@linear(transpose=lambda g, axis1, axis2: swapaxes(g, axis1, axis2), infer=_exchanged)
+def swapaxes(x, axis1, axis2):
+    """x (..., m, ..., n, ...) -> (..., n, ..., m, ...). Two axes exchanged.
+
+    Raises:
+        ShapeError: if an axis does not exist.
+
+    Example:
+        >>> edl.swapaxes(edl.ones((2, 3, 4)), 0, -1).shape
+        (4, 3, 2)
+    """
+    return x.swapaxes(axis1, axis2)
+
+
+def _moved_order(x, source, destination):
+    """The order of the axes of x after those of `source` went to `destination`."""
+    came, go = normalize_axes("moveaxis", source, x.ndim), normalize_axes("moveaxis", destination, x.ndim)
+    if len(came) != len(go):
+        raise ShapeError("moveaxis", "each source needs a destination", f"got source={source!r}, destination={destination!r}",
+                         "give as many of both")  # fmt: skip
+    order = [axis for axis in builtins.range(x.ndim) if axis not in came]
+    for to, axis in sorted(zip(go, came, strict=True)):
+        order.insert(to, axis)
+    return order
+
+
+def _moved(x, source, destination):
+    return Spec(tuple(x.shape[axis] for axis in _moved_order(x, source, destination)), x.dtype)
+
+
+@linear(transpose=lambda g, source, destination: moveaxis(g, destination, source), infer=_moved)
+def moveaxis(x, source, destination):
+    """x (...) -> the same with the axes `source` at the places `destination`; the others keep their order.
+
+    Args:
+        x: a tensor.
+        source: an axis, or several.
+        destination: where each of them goes.
+
+    Raises:
+        ShapeError: if an axis does not exist or comes twice, or the two do not match.
+
+    Example:
+        >>> edl.moveaxis(edl.ones((2, 3, 4)), 0, -1).shape
+        (3, 4, 2)
+    """
+    return x.transpose(_moved_order(x, source, destination))
+
+
+def ravel(x):
+    """x (...) -> (n,). All elements in row order along one axis.
+
+    Example:
+        >>> edl.ravel([[1, 2], [3, 4]])
+        Tensor(shape=(4,), dtype=int32, [1 2 3 4])
+    """
+    return reshape(x, (-1,))
+
+
+def ndim(x):
+    """The number of axes of a tensor or array, an int.
+
+    Example:
+        >>> edl.ndim([[1, 2], [3, 4]])
+        2
+    """
+    return x.ndim if hasattr(x, "ndim") else convert_to_tensor(x).ndim
+
+
+def size(x):
+    """The number of elements of a tensor or array, an int.
+
+    Example:
+        >>> edl.size([[1, 2], [3, 4]])
+        4
+    """
+    return math.prod(x.shape) if hasattr(x, "shape") else convert_to_tensor(x).size
+
+
 SMALL = 1 << 14  # elements up to which filling a new array is faster than making a view
 
 
@@ -154,6 +245,44 @@ def broadcast_to(x, shape):
         out[...] = x
         return out
     return devices.module_of(x).broadcast_to(x, shape)
+
+
+def broadcast_shapes(*shapes):
+    """The shape to which `shapes` broadcast: aligned at the right, sizes must be equal or 1.
+
+    Raises:
+        ShapeError: if they do not.
+
+    Example:
+        >>> edl.broadcast_shapes((2, 1), (3,))
+        (2, 3)
+    """
+    given = [shape_of("broadcast_shapes", shape) for shape in shapes]
+    try:
+        return np.broadcast_shapes(*given)
+    except ValueError:
+        raise ShapeError("broadcast_shapes", "shapes must broadcast: aligned at the right, sizes must be equal or 1",
+                         f"got {', '.join(map(repr, given))}", "reshape one of them, as with edl.expand_dims") from None  # fmt: skip
+
+
+def broadcast_arrays(*arrays):
+    """Tensors (...) -> a list of them, all broadcast to one shape.
+
+    Raises:
+        ShapeError: if the shapes do not broadcast.
+
+    Example:
+        >>> [x.shape for x in edl.broadcast_arrays(edl.ones((2, 1)), edl.ones(3))]
+        [(2, 3), (2, 3)]
+    """
+    tensors = [convert_to_tensor(x) for x in arrays]
+    try:
+        shape = np.broadcast_shapes(*[x.shape for x in tensors])
+    except ValueError:
+        came = ", ".join(f"arrays[{i}] {x.shape}" for i, x in enumerate(tensors))
+        raise ShapeError("broadcast_arrays", "shapes must broadcast: aligned at the right, sizes must be equal or 1", came,
+                         "reshape one of them, as with edl.expand_dims") from None  # fmt: skip
+    return [x if x.shape == shape else broadcast_to(x, shape) for x in tensors]
 
 
 def _expanded(x, axis):

@@ -1,3 +1,4 @@
+import numpy as np
 from cases.builders import case, fails, normal
 
 from eagerdl.errors import ArgumentError, DTypeError, ShapeError
@@ -9,6 +10,14 @@ CASES = {
     "expand_dims": [case(normal(2, 3), 1), case(normal(2, 3), (0, -1))],
     "squeeze": [case(normal(1, 3, 1)), case(normal(1, 3, 1), -1)],
     "concatenate": [case([normal(2, 3), normal(4, 3)]), case([normal(2, 3), normal(2, 1)], axis=-1)],
+    "permute_dims": case(normal(2, 3, 4), (2, 0, 1)),
+    "swapaxes": [case(normal(2, 3, 4), 0, -1), case(normal(2, 3), 1, 1)],
+    "moveaxis": [case(normal(2, 3, 4), 0, -1), case(normal(2, 3, 4, 1), (0, 1), (-1, 0)), case(normal(2, 3, 4), [2, 0], [0, 2])],
+    "ravel": [case(normal(2, 3)), case(normal()), case(normal(0, 3))],
+    "ndim": [case(normal(2, 3), order=0), case(5, order=0), case([[1, 2]], order=0)],
+    "size": [case(normal(2, 3), order=0), case(normal(0, 3), order=0), case([1, 2], order=0)],
+    "broadcast_shapes": [case((2, 1), (3,), (), order=0), case(3, (1, 1), order=0), case(order=0)],
+    "broadcast_arrays": [case(normal(2, 1), normal(3), normal()), case(normal(2)), case(normal(0, 1), normal(2))],
     "stack": [case([normal(2, 3), normal(2, 3, salt=1)]), case([normal(2), normal(2, salt=1)], axis=-1)],
 }
 
@@ -23,5 +32,11 @@ FAILURES = [
     fails("squeeze", normal(3, 2), 0, error=ShapeError, match=r"only axes of size 1.*size 3"),
     fails("concatenate", [normal(2, 3), normal(2, 4)], error=ShapeError, match=r"xs\[0\] \(2, 3\), xs\[1\] \(2, 4\)"),
     fails("concatenate", [], error=ArgumentError, match=r"\[concatenate\] at least one tensor"),
+    fails("swapaxes", normal(2, 3), 0, 2, error=ShapeError, match=r"\[swapaxes\] axis must name one of the 2 axes"),
+    fails("moveaxis", normal(2, 3), (0, 0), (0, 1), error=ShapeError, match=r"\[moveaxis\] each axis may come once"),
+    fails("moveaxis", normal(2, 3), (0, 1), 0, error=ShapeError, match=r"each source needs a destination"),
+    fails("broadcast_shapes", (2,), (3,), error=ShapeError, match=r"shapes must broadcast.*got \(2,\), \(3,\)"),
+    fails("broadcast_arrays", normal(2), np.ones(3), error=ShapeError, match=r"arrays\[0\] \(2,\), arrays\[1\] \(3,\)"),
+    fails("size", "text", error=DTypeError, match=r"encode text"),
     fails("stack", [normal(2), normal(3)], error=ShapeError, match=r"\[stack\] all tensors must have one shape"),
 ]

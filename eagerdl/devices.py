@@ -14,7 +14,7 @@ class Device(str):
     """The name of a device, ``'cpu:0'`` or ``'gpu:N'``; a string that also knows its parts.
 
     Example:
-        >>> from eagerdl.device import Device, parse
+        >>> from eagerdl.devices import Device, parse
         >>> parse("/device:GPU:1"), parse("cpu").kind
         (gpu:1, 'cpu')
     """
@@ -33,6 +33,7 @@ class Device(str):
 
 
 CPU = Device("cpu:0")
+ARRAYS = (np.ndarray, np.generic)  # what NumPy gives
 _current = contextvars.ContextVar("eagerdl_device", default=CPU)
 
 
@@ -110,7 +111,7 @@ def on(found):
 
 def module_of(array):
     """The array module, NumPy or CuPy, that `array` belongs to."""
-    return np if isinstance(array, np.ndarray | np.generic) else sys.modules["cupy"]
+    return np if isinstance(array, ARRAYS) else sys.modules["cupy"]
 
 
 def module_for(found=None):
@@ -120,7 +121,7 @@ def module_for(found=None):
 
 def is_array(value):
     """True for NumPy and CuPy arrays (and NumPy scalars)."""
-    if isinstance(value, np.ndarray | np.generic):
+    if isinstance(value, ARRAYS):
         return True
     module = sys.modules.get("cupy")
     return module is not None and isinstance(value, module.ndarray)
@@ -128,7 +129,7 @@ def is_array(value):
 
 def device_of(array):
     """The Device that holds `array`."""
-    return CPU if isinstance(array, np.ndarray | np.generic) else Device(f"gpu:{array.device.id}")
+    return CPU if isinstance(array, ARRAYS) else Device(f"gpu:{array.device.id}")
 
 
 def move(array, to):
