@@ -158,8 +158,7 @@ def measure_operations(rounds):
             if operation == "matmul" and len(shape) < 2:
                 continue
             entries = {
-                name: (statement, player.names(shape, reshaped), player.context)
-                for name, player in players.items()
+                name: (statement, player.names(shape, reshaped), player.context) for name, player in players.items()
             }
             yield f"{operation} {size}", measure(entries, rounds)
 
@@ -187,11 +186,7 @@ def print_table(rows):
 
     table = Table(box=box.SIMPLE_HEAD, title="microseconds; ratio: eagerdl / PyTorch")
     table.add_column("")
-    columns = [
-        f"{column}{mode}"
-        for mode in ("", " recording")
-        for column in ("NumPy", "eagerdl", "PyTorch", "ratio")
-    ]
+    columns = [f"{column}{mode}" for mode in ("", " recording") for column in ("NumPy", "eagerdl", "PyTorch", "ratio")]
     columns.remove("NumPy recording")
     for column in columns:
         table.add_column(column.replace(" ", "\n"), justify="right")

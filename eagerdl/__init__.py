@@ -1,10 +1,52 @@
-"""eagerdl, while its ops are being written."""
+"""eagerdl: an eager-first, define-by-run deep learning framework.
 
-from eagerdl import config, errors, nn, ops, tree
-from eagerdl.autograd import *  # noqa: F403
+    import eagerdl as edl
+
+    w = edl.Variable([1.0, 2.0])
+    with edl.GradientTape() as tape:
+        loss = edl.sum(w * w)
+    tape.gradient(loss, w)          # [2. 4.]
+
+Every function of arrays is here and in `edl.ops` as the same object; areas are `edl.random`, `edl.linalg`, `edl.fft` and
+`edl.image`.
+"""
+
+import warnings as _warnings
+
+from eagerdl import config, datasets, errors, linalg, nn, ops, tree, utils
+from eagerdl import fft as _fft
+from eagerdl.autograd import (
+    ForwardAccumulator,
+    GradientTape,
+    check_grads,
+    custom_gradient,
+    grad,
+    hessian,
+    hvp,
+    jacobian,
+    jvp,
+    recompute_grad,
+    stop_gradient,
+    value_and_grad,
+    vjp,
+)
 from eagerdl.devices import device
+from eagerdl.errors import install_traceback_filter as _install_traceback_filter
+from eagerdl.nn import Module
 from eagerdl.ops import *  # noqa: F403
 from eagerdl.ops import image, random
-from eagerdl.nn import Module
 from eagerdl.tensor import Tensor, TensorSpec, Variable
+
 __version__ = "0.1.0"
+
+fft = _fft  # the area; `edl.ops.fft` is Keras' function, to which calling the area leads
+
+_install_traceback_filter()
+# Infinities and NaNs follow IEEE 754 without a word, as in every framework of the field; only our own frames are meant.
+_warnings.filterwarnings("ignore", category=RuntimeWarning, module=r"eagerdl\.")
+
+
+def __getattr__(name):
+    from eagerdl.foreign import missing
+
+    raise AttributeError(missing(name, [known for known in globals() if not known.startswith("_")]))

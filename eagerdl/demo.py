@@ -22,9 +22,10 @@ TARGET_ACCURACY = 0.96
 
 
 class Classifier(edl.Module):
-    """Images (n, 64) -> logits (n, 10): two hidden layers of 128 rectified units with dropout.
+    """Images (n, 64) -> logits (n, 10): two hidden layers of 80 rectified units with dropout.
 
-    Kernels start as He et al. (2015, arXiv:1502.01852) recommend for rectifiers.
+    Kernels start as He et al. (2015, arXiv:1502.01852) recommend for rectifiers. At this size each product of a
+    batch is small enough to stay on one core, where it is fastest on a busy machine too.
 
     Args:
         seeds: a `SeedGenerator`, for the kernels and the dropout masks.
@@ -35,7 +36,7 @@ class Classifier(edl.Module):
         super().__init__()
         self.seeds = seeds
         self.rate = rate
-        sizes = (64, 128, 128, 10)
+        sizes = (64, 80, 80, 10)
         self.kernels = []
         self.biases = []
         for inputs, units in pairwise(sizes):
@@ -95,7 +96,7 @@ def train(seed: int, epochs: int) -> Iterator[Epoch]:
     (x_train, y_train), (x_test, y_test) = digits.load_data()
     x_train, y_train, x_test = pixels(x_train), edl.constant(y_train), pixels(x_test)
     model = Classifier(seeds)
-    adam = Adam(model.trainable_variables)
+    adam = Adam(model.trainable_variables, alpha=0.0015)
 
     for number in range(1, epochs + 1):
         order = edl.random.shuffle(edl.arange(len(x_train)), seed=seeds)
@@ -147,9 +148,7 @@ def run(seed: int = 0, epochs: int = 30) -> int:
     draw_predictions(console, last.model)
     passes = f"{epochs} epoch" + ("" if epochs == 1 else "s")
     console.print(f"test accuracy {last.accuracy:.1%} after {passes} in {seconds:.1f} s")
-    console.print(
-        f"weights {fingerprint(last.model)}: --seed {seed} --epochs {epochs} gives them again, bit for bit"
-    )
+    console.print(f"weights {fingerprint(last.model)}: --seed {seed} --epochs {epochs} gives them again, bit for bit")
     if last.accuracy < TARGET_ACCURACY:
         print(
             f"[eagerdl demo] the test accuracy must reach {TARGET_ACCURACY:.0%}; "
@@ -163,9 +162,7 @@ def run(seed: int = 0, epochs: int = 30) -> int:
 def watch_lines(console: Any, history: Iterator[Epoch], epochs: int) -> Epoch:
     """One line per epoch, for logs and pipes."""
     for epoch in history:
-        console.print(
-            f"epoch {epoch.number:3}/{epochs}  loss {epoch.loss:.4f}  test accuracy {epoch.accuracy:6.1%}"
-        )
+        console.print(f"epoch {epoch.number:3}/{epochs}  loss {epoch.loss:.4f}  test accuracy {epoch.accuracy:6.1%}")
     console.print()
     return epoch
 

@@ -7,6 +7,7 @@ installs operators and methods at import.
 import builtins
 import functools
 import numbers
+import sys
 import weakref
 
 import numpy as np
@@ -228,12 +229,10 @@ class Tensor:
         return func(*map(plain, args), **{name: plain(value) for name, value in kwargs.items()})
 
     def __array_namespace__(self, *, api_version=None):
-        import eagerdl
-
         if api_version not in (None, "2021.12", "2022.12", "2023.12", "2024.12"):
             raise ArgumentError("__array_namespace__", "a version of the array API standard is needed",
                                 f"got {api_version!r}", "use '2024.12'")  # fmt: skip
-        return eagerdl
+        return sys.modules["eagerdl"]
 
     def __dlpack__(self, *, stream=None, max_version=None, dl_device=None, copy=None):
         array = self._array
@@ -388,7 +387,7 @@ def _from_list(value, where, dtype):
     except OverflowError as error:
         raise translate(where, error, _short(value)) from None
     array = _checked(array, where)
-    if array.size and leaf is not None and not isinstance(leaf, PYTHON_SCALARS):
+    if array.size and leaf is not None and type(leaf) not in PYTHON_SCALARS:
         return array  # a list of arrays keeps their dtype
     if dtype is not None:
         _check_fits(array, dtype, where)
@@ -411,7 +410,7 @@ def _check_fits(array, dtype, where):
 
 
 def _first_leaf(value):
-    while isinstance(value, list | tuple):
+    while isinstance(value, list | tuple | range):
         if not value:
             return None
         value = value[0]

@@ -30,7 +30,7 @@ LINEAR = [p for p in ROWS if getattr(getattr(PUBLIC.get(p.values[0]), "primitive
 KINDS = [*dtypes.ALL, bool, int, float, complex]
 
 
-@pytest.mark.parametrize(("a", "b"), itertools.combinations(KINDS, 2), ids=str)
+@pytest.mark.parametrize(("a", "b"), list(itertools.combinations(KINDS, 2)), ids=str)
 def test_promotion_commutes_and_absorbs(a, b):
     out = dtypes.promote(a, b)
     assert out == dtypes.promote(b, a)

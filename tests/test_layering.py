@@ -117,9 +117,7 @@ def test_no_import_cycle():
 @pytest.mark.parametrize("module", [name for name in SOURCES if room(name) == "ops"])
 def test_ops_load_no_compiler(module):
     """Ops reach fast code through kernels, when it is first needed."""
-    found = [
-        name for _, name in imports(module, module_level=True) if name.split(".")[0] in ("numba", "cupy")
-    ]
+    found = [name for _, name in imports(module, module_level=True) if name.split(".")[0] in ("numba", "cupy")]
     assert not found, f"{module} imports {found} at module level: put that code under eagerdl/kernels"
 
 

@@ -1,4 +1,4 @@
-"""What the table of ops does not hold of reductions: the `dtype` argument, and derivatives where naive rules divide by 0."""
+"""What the table of ops does not hold of reductions: the `dtype` argument, and derivatives at zeros and NaNs."""
 
 import numpy as np
 import pytest
@@ -12,7 +12,10 @@ def test_a_reduction_in_a_given_dtype_has_that_dtype(op):
     for dtype in ("int8", "int64", "float64", "bfloat16"):
         out = op(x, dtype=dtype)
         assert out.dtype == dtype
-        np.testing.assert_array_equal(out.astype("float64"), getattr(np, op.__name__)(x.numpy().astype(out.dtype)).astype(out.dtype).astype("float64"))
+        np.testing.assert_array_equal(
+            out.astype("float64"),
+            getattr(np, op.__name__)(x.numpy().astype(out.dtype)).astype(out.dtype).astype("float64"),
+        )
 
 
 def test_the_gradient_of_a_product_with_zeros_is_the_product_of_the_others():

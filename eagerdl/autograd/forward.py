@@ -4,7 +4,7 @@ import weakref
 
 from eagerdl import dtypes
 from eagerdl.autograd import graph
-from eagerdl.autograd.graph import Core, Leaf
+from eagerdl.autograd.graph import PICK, Core, Leaf
 from eagerdl.autograd.tape import GradientTape, Recorder, _cotangent, _or_unconnected, _require_differentiable, watch, zeros_like
 from eagerdl.errors import ArgumentError
 from eagerdl.tensor import Tensor, from_array
@@ -39,7 +39,7 @@ class ForwardAccumulator(Recorder):
         if len(primals) != len(tangents):
             raise ArgumentError(where, "one tangent per primal is needed", f"got {len(tangents)} for {len(primals)}",
                                 "pass the structure of `primals`")  # fmt: skip
-        self._previous = None
+        self._recording = False
         self._core = Core(False, weakref.ref(self))
         self._tangents = weakref.WeakKeyDictionary()
         for x, t in zip(primals, tangents, strict=True):
@@ -58,7 +58,7 @@ class ForwardAccumulator(Recorder):
 
     def __del__(self):
         core = getattr(self, "_core", None)
-        if core is not None:
+        if core is not None and core.alive:
             core.finish()
 
     def jvp(self, primals, unconnected_gradients="none"):
@@ -69,12 +69,19 @@ class ForwardAccumulator(Recorder):
             unconnected_gradients: what stands for tensors that do not depend on the primals: "none" or "zero".
         """
         leaves, build = flatten(primals)
-        found = [None if x._node is None else self._tangents.get(x._node) for x in leaves]
+        found = [self._tangent(x._node) for x in leaves]
         return build([_or_unconnected(t, x, unconnected_gradients) for t, x in zip(found, leaves, strict=True)])
+
+    def _tangent(self, node):
+        """The tangent of what `node` computed, None if it depends on no primal."""
+        if node is not None and node.primitive is PICK:  # rules make picks anew: the node of the op itself holds the tangents
+            tangents = self._tangents.get(node.parents[0])
+            return None if tangents is None else tangents[node.params[0]]
+        return None if node is None else self._tangents.get(node)
 
     def push(self, node, inputs, out):
         """Computes the tangent of a node that was just recorded, from those of its parents."""
-        tangents = [None if parent is None else self._tangents.get(parent) for parent in node.parents]
+        tangents = [self._tangent(parent) for parent in node.parents]
         if all(t is None for t in tangents):
             return
         inner = [core for core in node.recording.forward if core.serial >= self._core.serial]
@@ -82,12 +89,8 @@ class ForwardAccumulator(Recorder):
             primitive = node.primitive
             push = primitive.push or (lambda *args: transpose_of_pull(primitive, *args))
             t = push(out, inputs, tangents, node.params)
-        if isinstance(out, tuple):
-            for one, tangent in zip(out, t, strict=True):
-                if tangent is not None:
-                    self._tangents[one._node] = tangent
-        elif t is not None:
-            self._tangents[node] = t
+        if t is not None:
+            self._tangents[node] = t  # of an op with several results a tuple
 
 
 def transpose_of_pull(primitive, out, inputs, tangents, params):

@@ -8,22 +8,24 @@ node is finished, the node is cleared, although its tensor may live on.
 import contextvars
 import functools
 import itertools
+import math
 import weakref
+from typing import NamedTuple
 
-from eagerdl import dtypes
-from eagerdl.tensor import PYTHON_SCALARS, Tensor, Variable, from_array
+import numpy as np
+
+from eagerdl.dtypes import INEXACT_SET
+from eagerdl.tensor import PYTHON_SCALARS, Tensor, Variable, from_array, new_tensor
 
 SCALARS = frozenset(PYTHON_SCALARS)
+new_tuple = tuple.__new__
 
 
-class Spec:
+class Spec(NamedTuple):
     """What a rule knows of an array whose values nobody kept: its shape and dtype."""
 
-    __slots__ = ("dtype", "shape")
-
-    def __init__(self, shape, dtype):
-        self.shape = shape
-        self.dtype = dtype
+    shape: tuple
+    dtype: np.dtype
 
     @property
     def ndim(self):
@@ -31,13 +33,7 @@ class Spec:
 
     @property
     def size(self):
-        size = 1
-        for length in self.shape:
-            size *= length
-        return size
-
-    def __repr__(self):
-        return f"Spec({self.shape}, {self.dtype})"
+        return math.prod(self.shape)
 
 
 class Node:
@@ -60,12 +56,22 @@ class Node:
 
     def revive(self):
         """The inputs as tensors on the graph again (Specs where the array was not kept), and the result likewise."""
-        inputs = tuple([_revive(saved, parent) for saved, parent in zip(self.inputs, self.parents, strict=True)])
-        return inputs, self.revive_out()
+        inputs = []
+        for saved, parent in zip(self.inputs, self.parents):
+            kind = saved.__class__
+            if kind is tuple:
+                saved = new_tuple(Spec, saved)
+            elif kind not in SCALARS:
+                tensor = new_tensor()
+                tensor._array = saved
+                tensor._node = parent
+                saved = tensor
+            inputs.append(saved)
+        return inputs, None if self.out is None else self.revive_out()
 
     def revive_out(self):
         out = self.out
-        if out is None or out.__class__ is int:
+        if out.__class__ is int:
             return None
         if out.__class__ is tuple:
             return tuple([from_array(array, pick(self, index)) for index, array in enumerate(out)])
@@ -90,7 +96,7 @@ class Leaf(Node):
 class Core:
     """The part of a tape, or of a forward accumulator, that recordings refer to."""
 
-    __slots__ = ("accumulator", "alive", "auto", "recordings", "serial", "watched")
+    __slots__ = ("accumulator", "alive", "auto", "serial", "shared", "solo", "watched")
 
     serials = itertools.count()
 
@@ -99,22 +105,22 @@ class Core:
         self.auto = auto  # watches trainable variables by itself
         self.accumulator = accumulator  # a weak reference, for forward mode
         self.alive = True
-        self.watched = {}  # leaf -> its variable, or None for a tensor
-        self.recordings = []
+        self.watched = {}  # the leaf of a variable -> the variable
+        self.solo = Recording(frozenset((self,)), [] if accumulator is None else [self])
+        self.shared = []  # recordings together with other cores
 
     def finish(self):
         """Nobody will ask any more: clears the nodes that no other tape may ask for."""
         self.alive = False
         self.watched = {}
-        recordings, self.recordings = self.recordings, []
-        for recording in recordings:
-            _recordings.pop(recording.members, None)
-            if not any(core.alive for core in recording.members):
-                nodes, recording.nodes = recording.nodes, []
-                for reference in nodes:
-                    node = reference()
-                    if node is not None:
-                        node.clear()
+        solo, self.solo = self.solo, None
+        solo.clear()
+        if self.shared:
+            for recording in self.shared:
+                _shared.pop(recording.members, None)
+                if not any(core.alive for core in recording.members):
+                    recording.clear()
+            self.shared = []
 
 
 class Recording:
@@ -122,15 +128,21 @@ class Recording:
 
     __slots__ = ("forward", "members", "nodes")
 
-    def __init__(self, members):
+    def __init__(self, members, forward):
         self.members = members
+        self.forward = forward  # those of them that are in forward mode, outer ones first
         self.nodes = []  # weak references
-        self.forward = [core for core in members if core.accumulator is not None]
-        if len(self.forward) > 1:
-            self.forward.sort(key=lambda core: core.serial)
+
+    def clear(self):
+        """Clears the nodes that are still held by someone."""
+        for reference in self.nodes:
+            node = reference()
+            if node is not None:
+                node.clear()
+        self.nodes = []
 
 
-_recordings = {}
+_shared = {}
 _active = contextvars.ContextVar("eagerdl_recording", default=None)  # each thread has its own
 
 
@@ -138,11 +150,15 @@ def recording_of(members):
     """The one Recording of these cores, None for none of them."""
     if not members:
         return None
-    found = _recordings.get(members)
+    if len(members) == 1:
+        (core,) = members
+        return core.solo
+    found = _shared.get(members)
     if found is None:
-        found = _recordings[members] = Recording(members)
+        forward = sorted((core for core in members if core.accumulator is not None), key=lambda core: core.serial)
+        found = _shared[members] = Recording(members, forward)
         for core in members:
-            core.recordings.append(found)
+            core.shared.append(found)
     return found
 
 
@@ -187,13 +203,26 @@ class _Pick:
 PICK = _Pick()
 
 
+def admit(node, recording):
+    """True if all of `recording` watches `node` from now on: the first use of a variable under a tape of its own."""
+    if node.__class__ is not Leaf or node.owner is None or len(recording.members) != 1:
+        return False
+    (core,) = recording.members
+    variable = node.owner()
+    if not core.auto or not variable.trainable or variable._array.dtype not in INEXACT_SET:
+        return False
+    core.watched[node] = variable
+    node.recording = recording
+    return True
+
+
 def record_unary(primitive, out, x, params):
     """`record` for one input and one result, both plain, where one recording watches: the common case, in few steps."""
     parent = x._node
     recording = _active.get()
     if recording is None or primitive.pull is None:
         return
-    if parent.recording is not recording or recording.forward:
+    if (parent.recording is not recording and not admit(parent, recording)) or recording.forward:
         record(primitive, out, (x,), params)
         return
     node = new_node()
@@ -219,8 +248,8 @@ def record_binary(primitive, out, x1, x2):
     if recording is None or primitive.pull is None:
         return
     if (
-        (left is not None and left.recording is not recording)
-        or (right is not None and right.recording is not recording)
+        (left is not None and left.recording is not recording and not admit(left, recording))
+        or (right is not None and right.recording is not recording and not admit(right, recording))
         or recording.forward
     ):
         record(primitive, out, (x1, x2), ())
@@ -297,7 +326,7 @@ def _who_wants(recording, parents):
             continue
         if node.__class__ is Leaf and node.owner is not None:
             variable = node.owner()
-            if variable is not None and variable.trainable and variable.dtype in dtypes.INEXACT_SET:
+            if variable is not None and variable.trainable and variable.dtype in INEXACT_SET:
                 for core in members:
                     if core.auto and core.alive:
                         core.watched[node] = variable
@@ -315,12 +344,6 @@ def belongs(node, core):
     if node.__class__ is Leaf and node.owner is not None:
         return node in core.watched
     return node.recording is not None and core in node.recording.members
-
-
-def _revive(saved, parent):
-    if saved.__class__ is tuple:
-        return Spec(*saved)
-    return saved if saved.__class__ in SCALARS else from_array(saved, parent)
 
 
 Variable._new_leaf = Leaf

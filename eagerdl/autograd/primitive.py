@@ -94,7 +94,7 @@ class Primitive:
             specs = [Spec(x.shape, x.dtype) for x in tensors]
             self.infer(*([specs] if self.variadic else specs), *params)
         except EagerdlError as ours:
-            return ours
+            return ours.with_traceback(None)
         except Exception:  # the rule itself stumbles over such arguments: the array library's words are what there is
             pass
         return translate(self.name, error, self.describe(tensors, params))

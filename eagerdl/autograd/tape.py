@@ -14,21 +14,21 @@ class Recorder:
     """What tapes and accumulators share: they record between ``with`` and its end, in their own thread."""
 
     def _start(self):
-        if self._previous is not None:
+        if self._recording:
             raise TapeError(type(self).__name__, "a tape is entered once at a time", "it is recording already",
                             "leave its `with` block first, or make another")  # fmt: skip
-        current = graph.active()
-        members = frozenset((self._core,)) if current is None else current.members | {self._core}
-        self._previous = graph._active.set(recording_of(members))
+        current, core = graph._active.get(), self._core
+        graph._active.set(core.solo if current is None else recording_of(current.members | {core}))
+        self._recording = True
         dispatch.recorders.append(None)
 
     def _stop(self):
-        if self._previous is None:
+        if not self._recording:
             return
-        self._previous = None
-        current = graph.active()
+        self._recording = False
+        current = graph._active.get()
         if current is not None:
-            graph._active.set(recording_of(current.members - {self._core}) if len(current.members) > 1 else None)
+            graph._active.set(None if len(current.members) == 1 else recording_of(current.members - {self._core}))
         dispatch.recorders.pop()
 
 
@@ -52,10 +52,8 @@ class GradientTape(Recorder):
 
     def __init__(self, persistent=False, watch_accessed_variables=True):
         self._persistent = persistent
-        self._auto = watch_accessed_variables
-        self._previous = None
         self._core = Core(watch_accessed_variables)
-        self._used = False
+        self._recording = self._used = False
 
     def __enter__(self):
         if self._used:
@@ -95,17 +93,18 @@ class GradientTape(Recorder):
             ...     with tape.stop_recording():
             ...         pass
         """
-        if self._previous is None:
+        if not self._recording:
             raise TapeError("GradientTape.stop_recording", "the tape must be recording", "it is not", "call it inside `with tape:`")
         return graph.pause((self._core,))
 
     def reset(self):
         """Forgets everything recorded so far."""
-        recording = self._previous is not None
+        recording = self._recording
         if recording:
             self._stop()
-        self._core.finish()
-        self._core = Core(self._auto)
+        if self._core.alive:
+            self._core.finish()
+        self._core = Core(self._core.auto)
         self._used = False
         if recording:
             self._start()
@@ -136,23 +135,21 @@ class GradientTape(Recorder):
             array([2., 4.], dtype=float32)
         """
         where = "GradientTape.gradient"
-        targets, nodes, leaves, build = self._prepare(where, target, sources)
-        if output_gradients is None and build is None:  # one target, one source: no structures to take apart
-            try:
-                (found,) = sweep(self._core, targets, (ones_like(target),), nodes, not self._persistent)
-            finally:
-                self._done()
-            return found if found is not None else _or_unconnected(None, sources, unconnected_gradients)
-        given = [None] * len(targets) if output_gradients is None else flatten(output_gradients)[0]
-        if len(given) != len(targets):
-            raise ArgumentError(where, "one output gradient per target is needed",
-                                f"got {len(given)} for {len(targets)}", "pass the structure of `target`")  # fmt: skip
-        cotangents = [ones_like(y) if g is None else _cotangent(where, y, g) for y, g in zip(targets, given, strict=True)]
+        targets, leaves, build = self._prepare(where, target, sources)
+        if output_gradients is None:
+            cotangents = [ones_like(y) for y in targets]
+        else:
+            given = flatten(output_gradients)[0]
+            if len(given) != len(targets):
+                raise ArgumentError(where, "one output gradient per target is needed",
+                                    f"got {len(given)} for {len(targets)}", "pass the structure of `target`")  # fmt: skip
+            cotangents = [ones_like(y) if g is None else _cotangent(where, y, g) for y, g in zip(targets, given)]
         try:
-            found = sweep(self._core, targets, cotangents, nodes, consume=not self._persistent)
+            found = sweep(self._core, targets, cotangents, [x._node for x in leaves], not self._persistent)
         finally:
             self._done()
-        found = [_or_unconnected(g, x, unconnected_gradients) for g, x in zip(found, leaves, strict=True)]
+        if None in found or unconnected_gradients != "none":
+            found = [_or_unconnected(g, x, unconnected_gradients) for g, x in zip(found, leaves)]
         return found[0] if build is None else build(found)
 
     def jacobian(self, target, sources, unconnected_gradients="none", parallel_iterations=None, experimental_use_pfor=True):
@@ -175,7 +172,8 @@ class GradientTape(Recorder):
             array([[2., 0.],
                    [0., 4.]], dtype=float32)
         """
-        (y,), nodes, leaves, build = self._prepare("GradientTape.jacobian", target, sources)
+        (y,), leaves, build = self._prepare("GradientTape.jacobian", target, sources)
+        nodes = [x._node for x in leaves]
         xp = devices.module_of(y._array)
         basis = xp.eye(y.size, dtype=y.dtype).reshape(y.size, *y.shape)
         try:
@@ -202,7 +200,8 @@ class GradientTape(Recorder):
             ShapeError: if the batch sizes differ.
         """
         where = "GradientTape.batch_jacobian"
-        (y,), nodes, (x,), _ = self._prepare(where, target, source)
+        (y,), (x,), _ = self._prepare(where, target, source)
+        nodes = [x._node]
         if not y.ndim or not x.ndim or y.shape[0] != x.shape[0]:
             raise ShapeError(where, "target and source must share their first axis", f"target {y.shape}, source {x.shape}",
                              "use jacobian, or move the batch to the first axis")  # fmt: skip
@@ -242,7 +241,7 @@ class GradientTape(Recorder):
         if target._node is None or not belongs(target._node, self._core):
             return ("the target was not computed from anything watched while the tape recorded: it is a constant, was computed "
                     "outside of the tape, or passed through stop_gradient, NumPy or an integer dtype")  # fmt: skip
-        if source._node not in set(ancestors([target._node], self._core)):
+        if not paths([target._node], {source._node}, self._core):
             return "the target was computed from other watched tensors, but not from this source"
         return "the target depends on the source: its gradient is not None"
 
@@ -265,16 +264,17 @@ class GradientTape(Recorder):
         for x in leaves:
             if not isinstance(x, Tensor) or x._array.dtype not in dtypes.INEXACT_SET:
                 _require_differentiable(where, x, "source")
-        if not self._persistent:
+        if not self._persistent and self._recording:
             self._stop()
-        return targets, [x._node for x in leaves], leaves, build
+        return targets, leaves, build
 
     def _done(self):
         if not self._persistent:
             self._used = True
-            variables = self._core.watched
-            self._core.finish()
-            self._core.watched = variables  # watched_variables() still answers
+            core = self._core
+            variables = core.watched
+            core.finish()
+            core.watched = variables  # watched_variables() still answers
 
 
 def _require_differentiable(where, x, what="tensor"):
@@ -349,27 +349,43 @@ def _zeros(shape, x):
 # -- the sweep ----------------------------------------------------------------------------------
 
 
-def ancestors(roots, core):
-    """The nodes of `core` on which `roots` depend, every node after its parents."""
-    order, done = [], set()
+def paths(roots, sources, core):
+    """The nodes of `core` from which `roots` were computed and that lead to one of `sources`, each after its parents.
+
+    Returns:
+        None if there are none; else the list without the leaves, and a set with them.
+    """
+    order, leads, done = [], set(), set()
+    solo = core.solo
     stack = [root for root in roots if root is not None and belongs(root, core)]
     while stack:
         node = stack[-1]
         if node in done:
             stack.pop()
             continue
-        size = len(stack)
+        waiting = False
+        below = node in sources
         for parent in node.parents:
-            if parent is None or parent in done:
+            if parent is None:
                 continue
-            recording = parent.recording
-            if (recording is not None and core in recording.members) if parent.primitive is not None else belongs(parent, core):
+            if parent in done:
+                below = below or parent in leads
+            elif parent.primitive is None:  # a leaf
+                if parent in sources and belongs(parent, core):
+                    leads.add(parent)
+                    below = True
+                done.add(parent)
+            elif parent.recording is solo or belongs(parent, core):
                 stack.append(parent)
-        if len(stack) == size:  # its parents are through
+                waiting = True
+        if not waiting:
             stack.pop()
             done.add(node)
-            order.append(node)
-    return order
+            if below:
+                leads.add(node)
+                if node.primitive is not None:
+                    order.append(node)
+    return (order, leads) if leads else None
 
 
 def sweep(core, targets, cotangents, sources, consume=False):
@@ -381,14 +397,13 @@ def sweep(core, targets, cotangents, sources, consume=False):
         sources: nodes, or None for what was never on a tape.
         consume: whether nodes that only this tape holds are freed on the way.
     """
-    order = ancestors([y._node for y in targets], core)
     wanted = set(sources)
-    leads = set()  # nodes below which a source lies
-    for node in order:
-        if node in wanted or (node.parents and not leads.isdisjoint(node.parents)):
-            leads.add(node)
-    pending, found = {}, {}
-    for y, g in zip(targets, cotangents, strict=True):
+    found = paths([y._node for y in targets], wanted, core)
+    if found is None:
+        return [None] * len(sources)
+    order, leads = found
+    pending, gradients = {}, {}  # node -> cotangent, still to be passed on, and final
+    for y, g in zip(targets, cotangents):
         if y._node in leads:
             _add(pending, y._node, g)
     while order:
@@ -397,25 +412,27 @@ def sweep(core, targets, cotangents, sources, consume=False):
         if g is None:
             continue
         if node in wanted:
-            found[node] = g
+            gradients[node] = g
         parents = node.parents
-        if not parents or leads.isdisjoint(parents):
-            continue
         primitive = node.primitive
         if primitive is PICK:
-            _add(pending.setdefault(parents[0], {}), node.params[0], g)
+            if parents[0] in leads:
+                _add(pending.setdefault(parents[0], {}), node.params[0], g)
+            continue
+        needs = [parent in leads for parent in parents]
+        if True not in needs:
             continue
         inputs, out = node.revive()
         if g.__class__ is dict:  # an op with several results, of which some were used
             g = tuple([g.get(index) for index in range(node.out if out is None else len(out))])
-        needs = tuple([parent in leads for parent in parents])
-        for parent, need, back in zip(parents, needs, primitive.pull(g, out, needs, inputs, node.params), strict=True):
-            if need and back is not None:
+        for parent, back in zip(parents, primitive.pull(g, out, needs, inputs, node.params)):
+            if back is not None and parent in leads:
                 before = pending.get(parent)
                 pending[parent] = back if before is None else before + back
         if consume and len(node.recording.members) == 1:
             node.clear()
-    return [found.get(node) for node in sources]
+    gradients.update(pending)  # what is left belongs to leaves
+    return [gradients.get(node) for node in sources]
 
 
 def _add(pending, key, g):

@@ -2,6 +2,7 @@
 
 from types import ModuleType as _Module
 
+from eagerdl.autograd import custom_gradient, jvp, stop_gradient  # noqa: F401  names of keras.ops too
 from eagerdl.ops.activation import *  # noqa: F403
 from eagerdl.ops.arithmetic import *  # noqa: F403
 from eagerdl.ops.arrangement import *  # noqa: F403
@@ -38,3 +39,5 @@ from eagerdl.ops import variable  # noqa: F401  # isort: skip  installs the scat
 
 __all__ = [name for name, value in globals().items() if not name.startswith("_") and not isinstance(value, _Module)]
 __all__ += ["__array_api_version__", "__array_namespace_info__", "image", "random"]
+
+operators.install_numpy_functions({name: globals()[name] for name in __all__})

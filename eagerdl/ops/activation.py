@@ -10,7 +10,7 @@ import numpy as np
 
 from eagerdl import dtypes
 from eagerdl.autograd import Spec, custom, elementwise
-from eagerdl.errors import ShapeError
+from eagerdl.errors import DTypeError, ShapeError
 from eagerdl.ops.arithmetic import absolute, minimum, multiply, subtract, where
 from eagerdl.ops.conversion import convert_to_tensor
 from eagerdl.ops.elementary import erfc, exp, on_reals, sqrt, tanh
@@ -18,9 +18,10 @@ from eagerdl.ops.reduction import numpy_axis, reduced_shape, restore, sum
 from eagerdl.ops.shape import normalize_axes, normalize_axis
 
 __all__ = [
-    "celu", "elu", "gelu", "glu", "hard_shrink", "hard_sigmoid", "hard_silu", "hard_swish", "hard_tanh", "leaky_relu",
-    "log_sigmoid", "log_softmax", "logsumexp", "mish", "relu", "relu6", "selu", "sigmoid", "silu", "soft_shrink", "softmax",
-    "softplus", "softsign", "sparse_plus", "sparse_sigmoid", "sparsemax", "squareplus", "swish", "tanh_shrink", "threshold",
+    "celu", "elu", "gelu", "glu", "hard_shrink", "hard_sigmoid", "hard_silu", "hard_swish", "hard_tanh",
+    "leaky_relu", "log_sigmoid", "log_softmax", "logsumexp", "mish", "relu", "relu6", "selu", "sigmoid", "silu",
+    "soft_shrink", "softmax", "softplus", "softsign", "sparse_plus", "sparse_sigmoid", "sparsemax", "squareplus",
+    "swish", "tanh_shrink", "threshold",
 ]  # fmt: skip
 
 # Beyond this exp(-x) is lost beside 1 in every dtype, and exp(x) is far from overflow in float32.
@@ -31,13 +32,13 @@ LARGE = 40.0
 
 
 @custom(infer=lambda x, bound: Spec(x.shape, x.dtype), lower=lambda x, bound: 1.0 if x > bound else 0.0)
-def _above(x, bound):
+def above(x, bound):
     """x (...) -> (...). 1 where x > bound, else 0."""
     return (x > bound).astype(x.dtype)
 
 
 @custom(infer=lambda x, low, high: Spec(x.shape, x.dtype), lower=lambda x, low, high: 1.0 if low < x < high else 0.0)
-def _inside(x, low, high):
+def inside(x, low, high):
     """x (...) -> (...). 1 where low < x < high, else 0."""
     return np.logical_and(x > low, x < high).astype(x.dtype)
 
@@ -45,7 +46,13 @@ def _inside(x, low, high):
 # -- relu and its family --------------------------------------------------------------------------
 
 
-@elementwise(lambda x: np.maximum(x, 0), d=lambda out: _above(out, 0), promote=dtypes.to_number)
+def _relu(x):
+    if x.dtype.kind == "c":
+        raise DTypeError("relu", "a real tensor is needed", f"x has dtype {x.dtype}", "use edl.real(x)")
+    return np.maximum(x, 0)
+
+
+@elementwise(_relu, d=lambda out: above(out, 0), promote=dtypes.to_number)
 def relu(x):
     """x (...) -> (...). max(x, 0); its derivative at 0 is 0.
 
@@ -61,7 +68,7 @@ def _relu6(x):
     return x.clip(0.0, 6.0)
 
 
-@elementwise(_relu6, d=lambda x: _inside(x, 0, 6))
+@elementwise(_relu6, d=lambda x: inside(x, 0, 6))
 def relu6(x):
     """x (...) -> (...) in [0, 6]. min(max(x, 0), 6).
 
@@ -84,7 +91,7 @@ def _leaky_relu(x, negative_slope):
 
 
 @elementwise(_leaky_relu, tensors=1, promote=dtypes.to_floating,
-             d=lambda x, negative_slope: _above(x, 0) * (1 - negative_slope) + negative_slope)  # fmt: skip
+             d=lambda x, negative_slope: above(x, 0) * (1 - negative_slope) + negative_slope)  # fmt: skip
 def leaky_relu(x, negative_slope=0.2):
     """x (...) -> (...). x above 0, negative_slope * x below; its derivative at 0 is negative_slope.
 
@@ -107,7 +114,7 @@ def _elu(x, alpha):
 
 def _elu_slope(x, alpha):
     out = exp(minimum(x, 0))
-    return out if alpha == 1 else alpha * out + (1 - alpha) * _above(x, 0)
+    return out if alpha == 1 else alpha * out + (1 - alpha) * above(x, 0)
 
 
 @elementwise(_elu, tensors=1, d=_elu_slope, promote=dtypes.to_floating)
@@ -124,7 +131,7 @@ def elu(x, alpha=1.0):
 
 
 def selu(x):
-    """x (...) -> (...). 1.0507 * elu(x, 1.6733): keeps activations at mean 0 and variance 1 through deep dense networks.
+    """x (...) -> (...). 1.0507 * elu(x, 1.6733): activations keep mean 0 and variance 1 through deep dense networks.
 
     The constants are those of G. Klambauer et al., "Self-Normalizing Neural Networks", 2017, arXiv:1706.02515.
 
@@ -165,7 +172,7 @@ def _threshold(x, threshold, default_value):
     return np.where(x > threshold, x, x.dtype.type(default_value))
 
 
-@elementwise(_threshold, tensors=1, d=lambda x, threshold: _above(x, threshold), promote=dtypes.to_floating)
+@elementwise(_threshold, tensors=1, d=lambda x, threshold: above(x, threshold), promote=dtypes.to_floating)
 def threshold(x, threshold, default_value):
     """x (...) -> (...). x where it is above the threshold, default_value elsewhere.
 
@@ -184,7 +191,7 @@ def _soft_shrink(x, threshold):
     return x - x.clip(-threshold, threshold)
 
 
-@elementwise(_soft_shrink, tensors=1, d=lambda x, threshold: _above(absolute(x), threshold), promote=dtypes.to_floating)
+@elementwise(_soft_shrink, tensors=1, d=lambda x, threshold: above(absolute(x), threshold), promote=dtypes.to_floating)
 def soft_shrink(x, threshold=0.5):
     """x (...) -> (...). x moved towards 0 by the threshold, and 0 within it.
 
@@ -202,7 +209,7 @@ def _hard_shrink(x, threshold):
     return out
 
 
-@elementwise(_hard_shrink, tensors=1, d=lambda x, threshold: _above(absolute(x), threshold), promote=dtypes.to_floating)
+@elementwise(_hard_shrink, tensors=1, d=lambda x, threshold: above(absolute(x), threshold), promote=dtypes.to_floating)
 def hard_shrink(x, threshold=0.5):
     """x (...) -> (...). x outside the threshold on both sides of 0, and 0 within it.
 
@@ -392,6 +399,7 @@ def _gelu(x, approximate):
 def _forward_gelu_slope(x, approximate):
     gate, squared = _gelu_gate(x, approximate), np.square(x)
     if approximate:
+        np.minimum(squared, 1e6, out=squared)  # where the gate is shut or open long since: no 0 * inf
         out = 1 - gate
         out *= gate
         squared *= 3 * _B
@@ -491,8 +499,8 @@ def glu(x, axis=-1):
     at = normalize_axis("glu", axis, x.ndim)
     size = x.shape[at]
     if size % 2:
-        raise ShapeError("glu", "the axis is split into halves, so its size must be even", f"x {x.shape} has {size} along axis {at}",
-                         "make the layer before it twice as wide as its result")  # fmt: skip
+        raise ShapeError("glu", "the axis is split into halves, so its size must be even",
+                         f"x {x.shape} has {size} along axis {at}", "double the units before it")  # fmt: skip
     before = (slice(None),) * at
     return x[(*before, slice(size // 2))] * sigmoid(x[(*before, slice(size // 2, None))])
 
@@ -507,7 +515,7 @@ def _hard_sigmoid(x):
     return out.clip(0.0, 1.0, out=out)
 
 
-@elementwise(_hard_sigmoid, d=lambda x: _inside(x, -3, 3) / 6)
+@elementwise(_hard_sigmoid, d=lambda x: inside(x, -3, 3) / 6)
 def hard_sigmoid(x):
     """x (...) -> (...) in [0, 1]. relu6(x + 3) / 6: a sigmoid of three straight lines.
 
@@ -527,7 +535,7 @@ def _hard_silu(x):
     return out
 
 
-@elementwise(_hard_silu, d=lambda x: hard_sigmoid(x) + x * (_inside(x, -3, 3) / 6))
+@elementwise(_hard_silu, d=lambda x: hard_sigmoid(x) + x * (inside(x, -3, 3) / 6))
 def hard_silu(x):
     """x (...) -> (...). x * hard_sigmoid(x), also called hard_swish.
 
@@ -548,7 +556,7 @@ def _hard_tanh(x):
     return x.clip(-1.0, 1.0)
 
 
-@elementwise(_hard_tanh, d=lambda x: _inside(x, -1, 1))
+@elementwise(_hard_tanh, d=lambda x: inside(x, -1, 1))
 def hard_tanh(x):
     """x (...) -> (...) in [-1, 1]. x between -1 and 1, and these bounds outside.
 
@@ -593,7 +601,7 @@ def _sparse_sigmoid(x):
     return out
 
 
-@elementwise(_sparse_sigmoid, d=lambda x: 0.5 * _inside(x, -1, 1))
+@elementwise(_sparse_sigmoid, d=lambda x: 0.5 * inside(x, -1, 1))
 def sparse_sigmoid(x):
     """x (...) -> (...) in [0, 1]. (x + 1) / 2 between -1 and 1, and 0 or 1 outside: the derivative of sparse_plus.
 
@@ -648,39 +656,46 @@ def _same_shape(where):
     return infer
 
 
-def _largest(x, axis):
+def largest(x, axis):
     """The largest elements along `axis`, kept with size 1; 0 where there are none."""
-    return x.max(axis, None, True) if x.size else x.sum(axis, None, None, True)
+    if not x.size:
+        return total(x, axis)
+    return np.maximum.reduce(x, axis, None, None, True) if x.__class__ is np.ndarray else x.max(axis, None, True)
+
+
+def total(x, axis):
+    """The sum along `axis`, kept with size 1."""
+    return np.add.reduce(x, axis, None, None, True)
 
 
 @along_axis
 def _softmax(x, axis):
-    out = x - _largest(x, axis)
+    out = x - largest(x, axis)
     np.exp(out, out=out)
-    out /= out.sum(axis, None, None, True)
+    out /= total(out, axis)
     return out
 
 
 @along_axis
-def _forward_softmax_pull(g, axis, out):
-    cotangent = g * out
-    cotangent -= out * cotangent.sum(axis, None, None, True)
-    return cotangent
+def _forward_softmax_pull(grad, axis, p):
+    out = grad * p
+    out -= p * total(out, axis)
+    return out
 
 
-def _softmax_pull_by_out(g, grad, out, axis):
-    """The cotangent of `out` in out * (grad - sum(grad * out)), for the cotangent `g` of the whole."""
-    return g * (grad - sum(grad * out, axis, True)) - grad * sum(g * out, axis, True)
+def _softmax_pull_by_p(g, grad, p, axis):
+    """The cotangent of p in p * (grad - sum(grad * p)), for the cotangent `g` of the whole."""
+    return g * (grad - sum(grad * p, axis, True)) - grad * sum(g * p, axis, True)
 
 
-@custom(vjp=(lambda g, out_, axis: _softmax_pull(g, out_, axis), lambda g, grad, out_, axis: _softmax_pull_by_out(g, grad, out_, axis)),
-        tensors=2, infer=lambda grad, out_, axis: Spec(out_.shape, out_.dtype), promote=dtypes.to_common)  # fmt: skip
-def _softmax_pull(grad, out_, axis):
-    """grad (...), out_ (...) -> (...). The cotangent of softmax's input, from that of its result out_."""
-    return _forward_softmax_pull(grad, axis, out_)
+@custom(vjp=(lambda g, p, axis: softmax_pull(g, p, axis), _softmax_pull_by_p), tensors=2,
+        infer=lambda grad, p, axis: Spec(p.shape, p.dtype), promote=dtypes.to_common)  # fmt: skip
+def softmax_pull(grad, p, axis):
+    """grad (...), p (...) -> (...). The cotangent of the input of softmax, from that of its result p."""
+    return _forward_softmax_pull(grad, axis, p)
 
 
-@custom(vjp=lambda g, out, axis: _softmax_pull(g, out, axis), infer=_same_shape("softmax"), promote=dtypes.to_floating)
+@custom(vjp=lambda g, out, axis: softmax_pull(g, out, axis), infer=_same_shape("softmax"), promote=dtypes.to_floating)
 def softmax(x, axis=-1):
     """x (...) -> (...) in [0, 1], with sum 1 along the axis. exp(x) / sum(exp(x)), without overflow.
 
@@ -702,13 +717,14 @@ def softmax(x, axis=-1):
 
 @along_axis
 def _log_softmax(x, axis):
-    out = x - _largest(x, axis)
-    total = np.exp(out).sum(axis, None, None, True)
-    out -= np.log(total, out=total)
+    out = x - largest(x, axis)
+    shares = total(np.exp(out), axis)
+    out -= np.log(shares, out=shares)
     return out
 
 
-@custom(vjp=lambda g, out, axis: g - exp(out) * sum(g, axis, True), infer=_same_shape("log_softmax"), promote=dtypes.to_floating)  # fmt: skip
+@custom(vjp=lambda g, out, axis: g - exp(out) * sum(g, axis, True),
+        infer=_same_shape("log_softmax"), promote=dtypes.to_floating)  # fmt: skip
 def log_softmax(x, axis=-1):
     """x (...) -> (...) below 0. The logarithm of softmax: x - logsumexp(x), without overflow.
 
@@ -728,13 +744,13 @@ def log_softmax(x, axis=-1):
 
 @along_axis
 def _logsumexp(x, axis, keepdims):
-    largest = _largest(x, axis)
-    largest = np.where(np.isfinite(largest), largest, largest.dtype.type(0))
-    rest = x - largest
-    total = np.exp(rest, out=rest).sum(axis, None, None, True)
-    np.log(total, out=total)
-    total += largest
-    return total if keepdims else total.squeeze(axis)
+    peak = largest(x, axis)
+    peak = np.where(np.isfinite(peak), peak, peak.dtype.type(0))
+    rest = x - peak
+    out = total(np.exp(rest, out=rest), axis)
+    np.log(out, out=out)
+    out += peak
+    return out if keepdims else out.squeeze(axis)
 
 
 def _logsumexp_vjp(g, out, x, axis):
@@ -765,20 +781,21 @@ def logsumexp(x, axis=None, keepdims=False):
 
 @along_axis
 def _sparsemax(x, axis):
+    axis = axis.__index__()  # one axis only: None and tuples have no index, and the shape rule says so
     if not x.size:
         return x.copy()
-    shifted = x - _largest(x, axis)
+    shifted = x - largest(x, axis)
     ordered = np.flip(np.sort(shifted, axis), axis)
     sums = np.cumsum(ordered, axis)
     ranks = np.cumsum(np.ones_like(ordered), axis)
-    supported = (ordered * ranks > sums - 1).sum(axis, None, None, True)
+    supported = total((ordered * ranks > sums - 1).astype(np.intp), axis)
     threshold = (np.take_along_axis(sums, supported - 1, axis) - 1) / supported.astype(x.dtype)
     shifted -= threshold
     return np.maximum(shifted, 0, out=shifted)
 
 
 def _sparsemax_vjp(g, out, axis):
-    support = _above(out, 0)
+    support = above(out, 0)
     return support * (g - sum(support * g, axis, True) / sum(support, axis, True))
 
 
@@ -789,7 +806,7 @@ def _sparsemax_spec(x, axis):
 
 @custom(vjp=_sparsemax_vjp, infer=_sparsemax_spec, promote=dtypes.to_floating)
 def sparsemax(x, axis=-1):
-    """x (...) -> (...) in [0, 1], with sum 1 along the axis. The nearest point of the simplex: many elements are exactly 0.
+    """x (...) -> (...) in [0, 1], with sum 1 along the axis. The nearest such point: many elements are 0.
 
     A. F. T. Martins, R. F. Astudillo, 2016, arXiv:1602.02068 (algorithm 1; its Jacobian is equation 8).
 

@@ -85,7 +85,16 @@ def sign(x):
     return (x > 0) - (x < 0)
 
 
-@custom(vjp=lambda g, x: g * sign(x), jvp=lambda out, inputs, tangents, params: _real_part(tangents[0] * sign(inputs[0]).conj()),
+def _direction(x):
+    """The sign of a real x; x / |x| of a complex one, and 0 at 0, in ops that have derivatives."""
+    if not dtypes.is_complex(x.dtype):
+        return sign(x)
+    length = absolute(x)
+    return x / where(length == 0, 1, length)
+
+
+@custom(vjp=lambda g, x: g * _direction(x),
+        jvp=lambda out, inputs, tangents, params: _real_part(tangents[0] * _direction(inputs[0]).conj()),
         infer=lambda x: Spec(x.shape, dtypes.real_of(x.dtype)), lower=lambda x: -x if x < 0 else x)  # fmt: skip
 def absolute(x):
     """x (...) -> (...) real. The absolute value; its derivative at 0 is 0.

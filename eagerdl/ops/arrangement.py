@@ -17,14 +17,25 @@ from eagerdl.ops.conversion import convert_to_tensor
 from eagerdl.ops.indexing import get_item
 from eagerdl.ops.reduction import max, mean, min, sum
 from eagerdl.ops.shape import (
-    _list_of_tensors, broadcast_to, concatenate, normalize_axes, normalize_axis, ravel, reshape, shape_of, stack, transpose,
-)  # fmt: skip
+    _along,
+    _list_of_tensors,
+    _split,
+    _unstack,
+    broadcast_to,
+    concatenate,
+    normalize_axes,
+    normalize_axis,
+    ravel,
+    reshape,
+    shape_of,
+    transpose,
+)
 from eagerdl.tensor import PYTHON_SCALARS, Tensor, from_array
 
 __all__ = [
-    "append", "array_split", "concat", "depth_to_space", "diag", "diagflat", "diagonal", "diff", "dsplit", "dstack", "flip", "fliplr",
-    "flipud", "hsplit", "hstack", "meshgrid", "pad", "rearrange", "repeat", "roll", "rot90", "space_to_depth", "split", "tile", "trace",
-    "tril", "triu", "unstack", "vander", "vsplit", "vstack",
+    "append", "array_split", "concat", "depth_to_space", "diag", "diagflat", "diagonal", "diff", "dsplit", "dstack",
+    "flip", "fliplr", "flipud", "hsplit", "hstack", "meshgrid", "pad", "rearrange", "repeat", "roll", "rot90",
+    "space_to_depth", "split", "tile", "trace", "tril", "triu", "unstack", "vander", "vsplit", "vstack",
 ]  # fmt: skip
 
 concat = concatenate
@@ -39,11 +50,6 @@ def _integer(where, name, value):
         return operator.index(value)
     except TypeError:
         raise DTypeError(where, f"{name} is an integer", f"got {name}={value!r}", "use int(...)") from None
-
-
-def _along(axis, part):
-    """The index that takes `part` along `axis` and everything along the axes before it."""
-    return (slice(None),) * axis + (part,)
 
 
 # -- joining ------------------------------------------------------------------------------------
@@ -94,7 +100,9 @@ def vstack(xs):
 
 
 def dstack(xs):
-    """xs: tensors (m, n, k_i) -> (m, n, sum of k_i). One behind the other; (m, n) becomes (m, n, 1), (n,) becomes (1, n, 1).
+    """xs: tensors (m, n, k_i) -> (m, n, sum of k_i). One behind the other, along axis 2.
+
+    Matrices (m, n) become (m, n, 1) first, vectors (n,) become (1, n, 1).
 
     Raises:
         ShapeError: if other sizes differ.
@@ -111,7 +119,7 @@ def dstack(xs):
 
 
 def meshgrid(*x, indexing="xy"):
-    """x: n vectors (m_i,) -> a list of n grids (m_1, m_2, ...): grid i varies along axis i only, with the values of x[i].
+    """x: n vectors (m_i,) -> a list of n grids (m_1, m_2, ...). Grid i varies along axis i only, as x[i] does.
 
     Args:
         x: vectors or scalars.
@@ -129,11 +137,15 @@ def meshgrid(*x, indexing="xy"):
          [1 2]])
     """
     if indexing not in ("xy", "ij"):
-        raise ArgumentError("meshgrid", "indexing is 'xy' or 'ij'", f"got {indexing!r}", "use 'ij' for the order of the arguments")
+        raise ArgumentError(
+            "meshgrid", "indexing is 'xy' or 'ij'", f"got {indexing!r}", "use 'ij' for the order of the arguments"
+        )
     xs = [_tensor(one) for one in x]
     for i, one in enumerate(xs):
         if one.ndim > 1:
-            raise ShapeError("meshgrid", "vectors are needed", f"x[{i}] has shape {one.shape}", "flatten it with edl.ravel")
+            raise ShapeError(
+                "meshgrid", "vectors are needed", f"x[{i}] has shape {one.shape}", "flatten it with edl.ravel"
+            )
     places = list(builtins.range(len(xs)))
     if indexing == "xy":
         places[:2] = places[:2][::-1]
@@ -147,26 +159,6 @@ def meshgrid(*x, indexing="xy"):
 
 
 # -- splitting ----------------------------------------------------------------------------------
-
-
-def _none_as_zeros(gs, shapes):
-    """The cotangents of several results, with zeros for those that nobody used."""
-    like = next(g for g in gs if g is not None)
-    xp = devices.module_of(like._array)
-    return [from_array(xp.zeros(shape, like.dtype)) if g is None else g for g, shape in zip(gs, shapes, strict=True)]
-
-
-def _piece_shapes(x, cuts, axis):
-    edges = (0, *cuts, x.shape[axis])
-    return [(*x.shape[:axis], stop - start, *x.shape[axis + 1 :]) for start, stop in itertools.pairwise(edges)]
-
-
-@custom(vjp=lambda g, x_spec, cuts, axis: concatenate(_none_as_zeros(g, _piece_shapes(x_spec, cuts, axis)), axis),
-        infer=lambda x, cuts, axis: tuple(Spec(shape, x.dtype) for shape in _piece_shapes(x, cuts, axis)), several=True)  # fmt: skip
-def _split(x, cuts, axis):
-    """x (..., n, ...) -> the pieces between the places `cuts`, which rise from 0 to n."""
-    edges = (0, *cuts, x.shape[axis])
-    return tuple([x[_along(axis, slice(start, stop))] for start, stop in itertools.pairwise(edges)])
 
 
 def _cuts(where, x, indices_or_sections, axis, even):
@@ -185,8 +177,12 @@ def _cuts(where, x, indices_or_sections, axis, even):
         raise ArgumentError(where, "at least one section is needed", f"got {sections}", "give a positive number")
     small, larger = divmod(n, sections)
     if even and larger:
-        raise ShapeError(where, "the sections must have equal sizes", f"axis {axis} of x {x.shape} has size {n}, in {sections} sections",
-                         "use edl.array_split, or give the indices to cut at")  # fmt: skip
+        raise ShapeError(
+            where,
+            "the sections must have equal sizes",
+            f"axis {axis} of x {x.shape} has size {n}, in {sections} sections",
+            "use edl.array_split, or give the indices to cut at",
+        )
     return tuple(i * small + builtins.min(i, larger) for i in builtins.range(1, sections))
 
 
@@ -237,7 +233,9 @@ def array_split(x, indices_or_sections, axis=0):
 
 def _needs_axes(where, x, count):
     if x.ndim < count:
-        raise ShapeError(where, f"at least {count} axes are needed", f"x has shape {x.shape}", "use edl.split with axis=")
+        raise ShapeError(
+            where, f"at least {count} axes are needed", f"x has shape {x.shape}", "use edl.split with axis="
+        )
     return x
 
 
@@ -279,17 +277,6 @@ def dsplit(x, indices_or_sections):
         [(1, 2, 2), (1, 2, 2)]
     """
     return _split_at("dsplit", _needs_axes("dsplit", _tensor(x), 3), indices_or_sections, 2)
-
-
-def _slices(x, axis):
-    return [x.shape[:axis] + x.shape[axis + 1 :]] * x.shape[axis]
-
-
-@custom(vjp=lambda g, x_spec, axis: stack(_none_as_zeros(g, _slices(x_spec, axis)), axis),
-        infer=lambda x, axis: tuple(Spec(shape, x.dtype) for shape in _slices(x, axis)), several=True)  # fmt: skip
-def _unstack(x, axis):
-    """x (..., n, ...) -> its n slices (...)."""
-    return tuple([x[_along(axis, i)] for i in builtins.range(x.shape[axis])])
 
 
 def unstack(x, num=None, axis=0):
@@ -364,8 +351,12 @@ def _repeated(x, repeats, axis):
     return Spec((*x.shape[:axis], x.shape[axis] * repeats, *x.shape[axis + 1 :]), x.dtype)
 
 
-@linear(transpose=lambda g, x, repeats, axis: sum(reshape(g, (*x.shape[: axis + 1], repeats, *x.shape[axis + 1 :])), axis + 1),
-        infer=_repeated)  # fmt: skip
+@linear(
+    transpose=lambda g, x, repeats, axis: sum(
+        reshape(g, (*x.shape[: axis + 1], repeats, *x.shape[axis + 1 :])), axis + 1
+    ),
+    infer=_repeated,
+)
 def _repeat(x, repeats, axis):
     """x (..., n, ...) -> (..., n repeats, ...). Each element `repeats` times in a row."""
     return x.repeat(repeats, axis)
@@ -399,8 +390,12 @@ def repeat(x, repeats, axis=None):
         return _repeat(x, repeats[0], axis)
     n = x.shape[axis]
     if len(repeats) != n:
-        raise ShapeError("repeat", "one number, or one per element of the axis, is needed",
-                         f"got {len(repeats)} repeats, axis {axis} of x {x.shape}", "give one number for all")  # fmt: skip
+        raise ShapeError(
+            "repeat",
+            "one number, or one per element of the axis, is needed",
+            f"got {len(repeats)} repeats, axis {axis} of x {x.shape}",
+            "give one number for all",
+        )
     return get_item(x, _along(axis, np.repeat(np.arange(n), repeats)))
 
 
@@ -473,15 +468,17 @@ def _rolled(x, shift, axis):
     return Spec(x.shape, x.dtype)
 
 
-@linear(transpose=lambda g, shift, axis: _roll(g, tuple(-s for s in shift) if isinstance(shift, tuple) else -shift, axis),
-        infer=_rolled)  # fmt: skip
+@linear(
+    transpose=lambda g, shift, axis: _roll(g, tuple(-s for s in shift) if isinstance(shift, tuple) else -shift, axis),
+    infer=_rolled,
+)
 def _roll(x, shift, axis):
     """x (...) -> (...). The elements moved by `shift` places along `axis`, round the end."""
     return devices.module_of(x).roll(x, shift, axis)
 
 
 def roll(x, shift, axis=None):
-    """x (...) -> (...). The elements moved by `shift` places along `axis`; what leaves at the end comes back at the start.
+    """x (...) -> (...). The elements moved by `shift` places along `axis`; what leaves comes back at the other end.
 
     Args:
         x: a tensor.
@@ -558,8 +555,12 @@ def _pad_zeros(x, widths):
     return out
 
 
-@linear(transpose=(lambda g, widths: get_item(g, _inside(g.shape, widths)), lambda g, widths: sum(_zero_inside(g, widths))), tensors=2,
-        infer=lambda x, value, widths: _padded(x, widths), promote=lambda kinds: (dtypes.strong(kinds[0]),) * 2)  # fmt: skip
+@linear(
+    transpose=(lambda g, widths: get_item(g, _inside(g.shape, widths)), lambda g, widths: sum(_zero_inside(g, widths))),
+    tensors=2,
+    infer=lambda x, value, widths: _padded(x, widths),
+    promote=lambda kinds: (dtypes.strong(kinds[0]),) * 2,
+)
 def _pad_constant(x, value, widths):
     """x (...), value () -> x with `value` around it."""
     spec = _padded(x, widths)
@@ -577,13 +578,23 @@ def _zero_inside(x, widths):
     return out
 
 
-@linear(transpose=lambda g, x, widths, mode: _unpad(g, x.shape, widths, mode), infer=lambda x, widths, mode: _padded(x, widths))
+@linear(
+    transpose=lambda g, x, widths, mode: _unpad(g, x.shape, widths, mode),
+    infer=lambda x, widths, mode: _padded(x, widths),
+)
 def _pad_by_index(x, widths, mode):
     """x (...) -> x with elements of its own around it."""
-    return devices.module_of(x).pad(x, widths, mode)
+    xp = devices.module_of(x)
+    for axis, (n, (before, after)) in enumerate(zip(x.shape, widths, strict=True)):
+        if before or after:
+            x = x.take(xp.asarray(_sources(n, before, after, mode)), axis)
+    return x
 
 
-@linear(transpose=lambda g, widths, mode: _pad_by_index(g, widths, mode), infer=lambda x, shape, widths, mode: Spec(shape, x.dtype))
+@linear(
+    transpose=lambda g, widths, mode: _pad_by_index(g, widths, mode),
+    infer=lambda x, shape, widths, mode: Spec(shape, x.dtype),
+)
 def _unpad(x, shape, widths, mode):
     """x of a padded shape -> shape. Every element added where padding had taken it from."""
     xp = devices.module_of(x)
@@ -598,15 +609,23 @@ def _unpad(x, shape, widths, mode):
 
 
 @functools.lru_cache(maxsize=256)
+def _sources(n, before, after, mode):
+    """From which element of an axis each element of the padded axis comes."""
+    return np.pad(np.arange(n), (before, after), mode)
+
+
+@functools.lru_cache(maxsize=256)
 def _runs(n, before, after, mode):
     """Padding of an axis as runs: (slice of the axis, slice of the padded axis, whether one element was repeated).
 
     Where each padded element comes from is a list of indices that rise, fall or stay in long runs, so that few slices
     say all of it.
     """
-    index = np.pad(np.arange(n), (before, after), mode)
+    index = _sources(n, before, after, mode)
     steps = np.diff(index)
-    turns = np.append(np.flatnonzero(steps[1:] != steps[:-1]), len(steps) - 1)  # last step of each stretch of equal steps
+    turns = np.append(
+        np.flatnonzero(steps[1:] != steps[:-1]), len(steps) - 1
+    )  # last step of each stretch of equal steps
     runs, start = [], 0
     while start < len(index):
         step = int(steps[start]) if start < len(steps) else 0
@@ -618,15 +637,35 @@ def _runs(n, before, after, mode):
     return runs
 
 
+def _are_pairs(pad_width):
+    """True for the plain form of widths: pairs of ints that are not negative."""
+    if pad_width.__class__ not in (tuple, list):
+        return False
+    for pair in pad_width:
+        if pair.__class__ not in (tuple, list) or len(pair) != 2:
+            return False
+        for width in pair:
+            if width.__class__ is not int or width < 0:
+                return False
+    return True
+
+
 def _widths(pad_width, x):
     """`pad_width` in any of its forms as a pair (before, after) for each axis."""
-    given = pad_width.tolist() if isinstance(pad_width, Tensor) else pad_width
+    if pad_width.__class__ is int and pad_width >= 0:
+        return ((pad_width, pad_width),) * x.ndim
+    if _are_pairs(pad_width) and len(pad_width) == x.ndim:
+        return tuple([(before, after) for before, after in pad_width])
     try:
-        array = np.array(given)
+        array = np.array(pad_width.tolist() if isinstance(pad_width, Tensor) else pad_width)
         pairs = np.broadcast_to(array, (x.ndim, 2)) if array.size else np.zeros((x.ndim, 2), int)
     except (ValueError, TypeError):
-        raise ShapeError("pad", "pad_width is an int, a pair (before, after), or a pair for each axis",
-                         f"got {pad_width!r} for x {x.shape}", f"give {x.ndim} pairs") from None  # fmt: skip
+        raise ShapeError(
+            "pad",
+            "pad_width is an int, a pair (before, after), or a pair for each axis",
+            f"got {pad_width!r} for x {x.shape}",
+            f"give {x.ndim} pairs",
+        ) from None
     if pairs.dtype.kind not in "iu":
         raise DTypeError("pad", "pad_width is made of ints", f"got {pad_width!r}", "use int(...)")
     if (pairs < 0).any():
@@ -640,9 +679,9 @@ def pad(x, pad_width, mode="constant", constant_values=None):
     Args:
         x: a tensor.
         pad_width: an int, a pair (before, after) for all axes, or a list of such pairs, one per axis.
-        mode: "constant" (`constant_values`), "empty" (zeros), "edge" (the outermost element), "reflect" (mirrored, without
-            the edge), "symmetric" (mirrored, with the edge), "wrap" or "circular" (from the other end), "linear_ramp" (falling
-            to 0), or "maximum", "minimum", "mean", "median" of the axis.
+        mode: "constant" (`constant_values`), "empty" (zeros), "edge" (the outermost element), "reflect" (mirrored,
+            without the edge), "symmetric" (mirrored, with the edge), "wrap" or "circular" (from the other end),
+            "linear_ramp" (falling to 0), or "maximum", "minimum", "mean", "median" of the axis.
         constant_values: a number or tensor, 0 by default; or a pair (before, after) for all axes, or one per axis.
 
     Raises:
@@ -658,15 +697,21 @@ def pad(x, pad_width, mode="constant", constant_values=None):
     if mode not in PAD_MODES:
         raise ArgumentError("pad", f"mode is one of {', '.join(PAD_MODES)}", f"got {mode!r}", "see help(edl.pad)")
     if constant_values is not None and mode != "constant":
-        raise ArgumentError("pad", "constant_values belong to mode='constant'", f"got mode={mode!r}", "leave constant_values out")
+        raise ArgumentError(
+            "pad", "constant_values belong to mode='constant'", f"got mode={mode!r}", "leave constant_values out"
+        )
     x = _tensor(x)
     widths = _widths(pad_width, x)
     if mode in CONSTANT_MODES:
         return _pad_zeros(x, widths) if constant_values is None else _pad_values(x, widths, constant_values)
     for axis, (n, width) in enumerate(zip(x.shape, widths, strict=True)):
         if n == 0 and width != (0, 0):
-            raise ShapeError("pad", f"mode {mode!r} needs an element to go on from", f"axis {axis} of x {x.shape} is empty",
-                             "use mode='constant'")  # fmt: skip
+            raise ShapeError(
+                "pad",
+                f"mode {mode!r} needs an element to go on from",
+                f"axis {axis} of x {x.shape} is empty",
+                "use mode='constant'",
+            )
     if mode in STATISTIC_MODES:
         return _pad_statistic(x, widths, mode)
     return _pad_by_index(x, widths, "wrap" if mode == "circular" else mode)
@@ -683,8 +728,12 @@ def _pad_values(x, widths, values):
     try:
         pairs = broadcast_to(value, (x.ndim, 2))
     except ShapeError:
-        raise ShapeError("pad", "constant_values are one number, a pair, or a pair for each axis",
-                         f"got shape {value.shape} for x {x.shape}", f"give {x.ndim} pairs") from None  # fmt: skip
+        raise ShapeError(
+            "pad",
+            "constant_values are one number, a pair, or a pair for each axis",
+            f"got shape {value.shape} for x {x.shape}",
+            f"give {x.ndim} pairs",
+        ) from None
     for axis, width in enumerate(widths):
         for side in (0, 1):
             one = [[0, 0] for _ in widths]
@@ -759,7 +808,8 @@ def tril(x, k=0):
         [[1 0]
          [3 4]])
     """
-    _lower(x, k)
+    if x.ndim < 2 or k.__class__ is not int:
+        _lower(x, k)
     return devices.module_of(x).tril(x, k)
 
 
@@ -780,7 +830,8 @@ def triu(x, k=0):
         [[1 2]
          [0 4]])
     """
-    _upper(x, k)
+    if x.ndim < 2 or k.__class__ is not int:
+        _upper(x, k)
     return devices.module_of(x).triu(x, k)
 
 
@@ -797,10 +848,14 @@ def _diagonal_size(rows, columns, offset):
 def _diagonal_spec(x, offset, axis1, axis2):
     first, second = _diagonal_axes("diagonal", x, axis1, axis2)
     rest = tuple(n for i, n in enumerate(x.shape) if i not in (first, second))
-    return Spec((*rest, _diagonal_size(x.shape[first], x.shape[second], _integer("diagonal", "offset", offset))), x.dtype)
+    return Spec(
+        (*rest, _diagonal_size(x.shape[first], x.shape[second], _integer("diagonal", "offset", offset))), x.dtype
+    )
 
 
-@linear(transpose=lambda g, x, offset, axis1, axis2: _onto_diagonal(g, x.shape, offset, axis1, axis2), infer=_diagonal_spec)
+@linear(
+    transpose=lambda g, x, offset, axis1, axis2: _onto_diagonal(g, x.shape, offset, axis1, axis2), infer=_diagonal_spec
+)
 def diagonal(x, offset=0, axis1=0, axis2=1):
     """x (..., m, ..., n, ...) -> (..., ..., ..., d). The diagonals over two axes, along a new last axis.
 
@@ -819,8 +874,10 @@ def diagonal(x, offset=0, axis1=0, axis2=1):
     return x.diagonal(offset, axis1, axis2).copy()
 
 
-@linear(transpose=lambda g, offset, axis1, axis2: diagonal(g, offset, axis1, axis2),
-        infer=lambda x, shape, offset, axis1, axis2: Spec(shape, x.dtype))  # fmt: skip
+@linear(
+    transpose=lambda g, offset, axis1, axis2: diagonal(g, offset, axis1, axis2),
+    infer=lambda x, shape, offset, axis1, axis2: Spec(shape, x.dtype),
+)
 def _onto_diagonal(x, shape, offset, axis1, axis2):
     """x (..., d) -> zeros of `shape` with x on the diagonals over two axes."""
     xp = devices.module_of(x)
@@ -850,7 +907,12 @@ def diag(x, k=0):
     if x.ndim == 2:
         return diagonal(x, k)
     if x.ndim != 1:
-        raise ShapeError("diag", "a vector or a matrix is needed", f"x has shape {x.shape}", "use edl.diagonal for stacks of matrices")
+        raise ShapeError(
+            "diag",
+            "a vector or a matrix is needed",
+            f"x has shape {x.shape}",
+            "use edl.diagonal for stacks of matrices",
+        )
     n = x.size + abs(k)
     return _onto_diagonal(x, (n, n), k, 0, 1)
 
@@ -891,7 +953,9 @@ def trace(x, offset=0, axis1=0, axis2=1):
 
 
 def diff(a, n=1, axis=-1, *, prepend=None, append=None):
-    """a (..., m, ...) -> (..., m - n, ...). The differences of neighbours along `axis`, `n` times; of bools, whether they differ.
+    """a (..., m, ...) -> (..., m - n, ...). The differences of neighbours along `axis`, `n` times.
+
+    Of bools, whether they differ.
 
     Args:
         a: a tensor.
@@ -922,7 +986,9 @@ def diff(a, n=1, axis=-1, *, prepend=None, append=None):
 def _border(value, a, axis):
     if value is None:
         return []
-    value = value if isinstance(value, Tensor) else convert_to_tensor(value, None if hasattr(value, "dtype") else a.dtype)
+    value = (
+        value if isinstance(value, Tensor) else convert_to_tensor(value, None if hasattr(value, "dtype") else a.dtype)
+    )
     return [broadcast_to(value, (*a.shape[:axis], 1, *a.shape[axis + 1 :])) if value.ndim == 0 else value]
 
 
@@ -1024,26 +1090,43 @@ def _rearrangement(pattern, shape, sizes):
     else:
         names = [name for group in left for name in group]
         order = tuple(names.index(name) for group in right for name in group)
-        return tuple(sizes[name] for name in names), order, tuple(math.prod(sizes[name] for name in group) for group in right)
+        return (
+            tuple(sizes[name] for name in names),
+            order,
+            tuple(math.prod(sizes[name] for name in group) for group in right),
+        )
     raise kind("rearrange", requirement, came, remedy)
 
 
 def _parse_pattern(pattern):
     """Both sides of a pattern: for each axis the tuple of names that it is made of."""
     if not isinstance(pattern, str) or pattern.count("->") != 1:
-        raise _Refusal(ArgumentError, "a pattern has two sides around one '->'", "it has not", "write it as in 'b h w -> b (h w)'")
+        raise _Refusal(
+            ArgumentError, "a pattern has two sides around one '->'", "it has not", "write it as in 'b h w -> b (h w)'"
+        )
     left, right = (_parse_side(side) for side in pattern.split("->"))
     names = [[name for group in side for name in group] for side in (left, right)]
     for side in names:
         twice = sorted({name for name in side if side.count(name) > 1})
         if twice:
-            raise _Refusal(ArgumentError, "each name may come once on a side", f"twice there: {', '.join(twice)}", "rename one of them")
+            raise _Refusal(
+                ArgumentError,
+                "each name may come once on a side",
+                f"twice there: {', '.join(twice)}",
+                "rename one of them",
+            )
     alone = sorted(set(names[0]) ^ set(names[1]))
     if alone:
-        raise _Refusal(ArgumentError, "both sides must have the same names", f"on one side only: {', '.join(alone)}",
-                       "use edl.sum to drop an axis, edl.repeat to make one")  # fmt: skip
+        raise _Refusal(
+            ArgumentError,
+            "both sides must have the same names",
+            f"on one side only: {', '.join(alone)}",
+            "use edl.sum to drop an axis, edl.repeat to make one",
+        )
     if _merges_ellipsis(left):
-        raise _Refusal(ArgumentError, "'...' stands outside of parentheses on the left", "it is inside", "name the axes to split")
+        raise _Refusal(
+            ArgumentError, "'...' stands outside of parentheses on the left", "it is inside", "name the axes to split"
+        )
     return left, right
 
 
@@ -1057,8 +1140,12 @@ def _parse_side(side):
     while rest := rest.lstrip():
         token = re.match(r"\.\.\.|[()]|[A-Za-z_]\w*|\d+", rest)
         if token is None:
-            raise _Refusal(ArgumentError, "a pattern is made of names, parentheses, '...' and 1", f"cannot read {rest!r}",
-                           "names begin with a letter")  # fmt: skip
+            raise _Refusal(
+                ArgumentError,
+                "a pattern is made of names, parentheses, '...' and 1",
+                f"cannot read {rest!r}",
+                "names begin with a letter",
+            )
         token, rest = token[0], rest[token.end() :]
         if token == "(" and inner is None:
             inner = []
@@ -1066,10 +1153,17 @@ def _parse_side(side):
             groups.append(tuple(inner))
             inner = None
         elif token in "()":
-            raise _Refusal(ArgumentError, "parentheses come in pairs and not inside each other", f"stray {token!r}", "check them")
+            raise _Refusal(
+                ArgumentError, "parentheses come in pairs and not inside each other", f"stray {token!r}", "check them"
+            )
         elif token.isdigit():
             if token != "1":
-                raise _Refusal(ArgumentError, "the only size in a pattern is 1", f"got {token}", f"name the axis and pass its size {token}")
+                raise _Refusal(
+                    ArgumentError,
+                    "the only size in a pattern is 1",
+                    f"got {token}",
+                    f"name the axis and pass its size {token}",
+                )
             if inner is None:
                 groups.append(())
         elif inner is None:
@@ -1077,7 +1171,9 @@ def _parse_side(side):
         else:
             inner.append(token)
     if inner is not None:
-        raise _Refusal(ArgumentError, "parentheses come in pairs and not inside each other", "one stays open", "close it")
+        raise _Refusal(
+            ArgumentError, "parentheses come in pairs and not inside each other", "one stays open", "close it"
+        )
     return groups
 
 
@@ -1085,13 +1181,21 @@ def _expand_ellipsis(left, right, ndim):
     """Both sides with '...' replaced by as many axes as it stands for."""
     if ("...",) not in left:
         if len(left) != ndim:
-            raise _Refusal(ShapeError, "the left side must name every axis", f"it names {len(left)}, there are {ndim}",
-                           "use '...' for any number of axes")  # fmt: skip
+            raise _Refusal(
+                ShapeError,
+                "the left side must name every axis",
+                f"it names {len(left)}, there are {ndim}",
+                "use '...' for any number of axes",
+            )
         return left, right
     count = ndim - len(left) + 1
     if count < 0:
-        raise _Refusal(ShapeError, "the left side must name every axis", f"it names at least {len(left) - 1}, there are {ndim}",
-                       "drop names from the pattern")  # fmt: skip
+        raise _Refusal(
+            ShapeError,
+            "the left side must name every axis",
+            f"it names at least {len(left) - 1}, there are {ndim}",
+            "drop names from the pattern",
+        )
     axes = [f"...{i}" for i in builtins.range(count)]
     at = left.index(("...",))
     left = [*left[:at], *[(axis,) for axis in axes], *left[at + 1 :]]
@@ -1108,29 +1212,43 @@ def _axis_sizes(left, shape, given):
     """The size of every name on the left side."""
     unknown = sorted(set(given) - {name for group in left for name in group})
     if unknown:
-        raise _Refusal(ArgumentError, "sizes belong to names of the pattern", f"not in it: {', '.join(unknown)}", "drop them")
+        raise _Refusal(
+            ArgumentError, "sizes belong to names of the pattern", f"not in it: {', '.join(unknown)}", "drop them"
+        )
     sizes = dict(given)
     for axis, (group, n) in enumerate(zip(left, shape, strict=True)):
         known = math.prod(given[name] for name in group if name in given)
         open_names = [name for name in group if name not in given]
         whole = f"({' '.join(group)})" if len(group) != 1 else group[0]
         if len(open_names) > 1:
-            raise _Refusal(ShapeError, "within parentheses all sizes but one must be given", f"unknown: {', '.join(open_names)}",
-                           f"pass {open_names[0]}=...")  # fmt: skip
+            raise _Refusal(
+                ShapeError,
+                "within parentheses all sizes but one must be given",
+                f"unknown: {', '.join(open_names)}",
+                f"pass {open_names[0]}=...",
+            )
         if open_names and known > 0 and n % known == 0:
             sizes[open_names[0]] = n // known
         elif open_names or known != n:
             fits = "a multiple of" if open_names else "equal to"
-            raise _Refusal(ShapeError, "the sizes must fit the axes", f"axis {axis} of size {n} is not {fits} {known}, for {whole}",
-                           "check the sizes and the order of the axes")  # fmt: skip
+            raise _Refusal(
+                ShapeError,
+                "the sizes must fit the axes",
+                f"axis {axis} of size {n} is not {fits} {known}, for {whole}",
+                "check the sizes and the order of the axes",
+            )
     return sizes
 
 
 def _check_blocks(where, x, block_size, data_format):
     if x.ndim != 4:
-        raise ShapeError(where, "images of four axes are needed", f"x has shape {x.shape}", "add a batch axis with edl.expand_dims")
+        raise ShapeError(
+            where, "images of four axes are needed", f"x has shape {x.shape}", "add a batch axis with edl.expand_dims"
+        )
     if data_format not in ("channels_last", "channels_first"):
-        raise ArgumentError(where, "data_format is 'channels_last' or 'channels_first'", f"got {data_format!r}", "pick one of them")
+        raise ArgumentError(
+            where, "data_format is 'channels_last' or 'channels_first'", f"got {data_format!r}", "pick one of them"
+        )
     if _integer(where, "block_size", block_size) < 2:
         raise ArgumentError(where, "block_size is at least 2", f"got {block_size}", "there is nothing to do for 1")
 
@@ -1157,14 +1275,18 @@ def depth_to_space(x, block_size, data_format="channels_last"):
     last = data_format == "channels_last"
     channels = x.shape[3 if last else 1]
     if channels % (b * b):
-        raise ShapeError("depth_to_space", f"the channels must be a multiple of block_size ** 2 = {b * b}", f"x {x.shape} has {channels}",
-                         "use another block_size")  # fmt: skip
+        raise ShapeError(
+            "depth_to_space",
+            f"the channels must be a multiple of block_size ** 2 = {b * b}",
+            f"x {x.shape} has {channels}",
+            "use another block_size",
+        )
     pattern = "n h w (a b c) -> n (h a) (w b) c" if last else "n (c a b) h w -> n c (h a) (w b)"
     return rearrange(x, pattern, a=b, b=b)
 
 
 def space_to_depth(x, block_size, data_format="channels_last"):
-    """x (n, h b, w b, c) -> (n, h, w, c b b). Blocks of b x b pixels laid out as channels; the inverse of `depth_to_space`.
+    """x (n, h b, w b, c) -> (n, h, w, c b b). Blocks of b x b pixels laid out as channels; undoes `depth_to_space`.
 
     Args:
         x: images.
@@ -1183,7 +1305,11 @@ def space_to_depth(x, block_size, data_format="channels_last"):
     last = data_format == "channels_last"
     height, width = x.shape[1:3] if last else x.shape[2:]
     if height % b or width % b:
-        raise ShapeError("space_to_depth", f"height and width must be multiples of block_size = {b}", f"x {x.shape}",
-                         "pad the images with edl.pad")  # fmt: skip
+        raise ShapeError(
+            "space_to_depth",
+            f"height and width must be multiples of block_size = {b}",
+            f"x {x.shape}",
+            "pad the images with edl.pad",
+        )
     pattern = "n (h a) (w b) c -> n h w (a b c)" if last else "n c (h a) (w b) -> n (c a b) h w"
     return rearrange(x, pattern, a=b, b=b)

@@ -10,6 +10,7 @@ Geometry, once: `Window` says which element of the input meets which element of 
 """
 
 import builtins
+import functools
 import itertools
 import math
 from typing import NamedTuple
@@ -409,6 +410,11 @@ def window_of(where, size, kernel, strides, padding, dilation, groups=1):
     """
     strides = per_axis(where, "strides", strides, len(size))
     dilation = per_axis(where, "dilation_rate", dilation, len(size))
+    return _slide(where, tuple(size), tuple(kernel), strides, padding, dilation, groups)
+
+
+@functools.lru_cache(maxsize=1024)
+def _slide(where, size, kernel, strides, padding, dilation, groups):
     out, before = [], []
     for n, k, s, d in zip(size, kernel, strides, dilation, strict=True):
         reach = (k - 1) * d + 1
@@ -419,11 +425,11 @@ def window_of(where, size, kernel, strides, padding, dilation, groups=1):
             front = reach - 1 if padding == "causal" else 0
             count = (n + front - reach) // s + 1
         if count < 1 and n:
-            raise ShapeError(where, "the window must fit into the input", f"the spatial sizes are {tuple(size)}, the window "
-                             f"{tuple(kernel)} with dilation {dilation}", "use padding='same', or a larger input")  # fmt: skip
+            raise ShapeError(where, "the window must fit into the input", f"the spatial sizes are {size}, the window "
+                             f"{kernel} with dilation {dilation}", "use padding='same', or a larger input")  # fmt: skip
         out.append(builtins.max(count, 0))
         before.append(front)
-    return Window(tuple(size), tuple(out), tuple(kernel), strides, dilation, tuple(before), groups)
+    return Window(size, tuple(out), kernel, strides, dilation, tuple(before), groups)
 
 
 def to_channels_last(x, data_format):

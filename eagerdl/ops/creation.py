@@ -1,7 +1,7 @@
 """New tensors: constants, ranges, grids, windows, and arrays of other libraries.
 
 They are made on the current device (``with edl.device(...)``) unless `device=` names one. Nothing here is a primitive:
-plain numbers have no gradient. Where a tensor is given (`full`, `linspace`, ...), the result is computed from it in ops.
+plain numbers have no gradient. Where a tensor is given (`full`, `linspace`, ...), the result is computed in ops.
 """
 
 import functools
@@ -21,34 +21,50 @@ from eagerdl.ops.shape import broadcast_to, moveaxis, reshape, shape_of, stack
 from eagerdl.tensor import PYTHON_SCALARS, Tensor, from_array, to_array
 
 __all__ = [
-    "arange", "bartlett", "blackman", "empty", "empty_like", "eye", "from_dlpack", "full", "full_like", "geomspace", "hamming",
-    "hanning", "identity", "kaiser", "linspace", "logspace", "ones", "ones_like", "tri", "vectorize", "zeros", "zeros_like",
+    "arange", "bartlett", "blackman", "empty", "empty_like", "eye", "from_dlpack", "full", "full_like", "geomspace",
+    "hamming", "hanning", "identity", "kaiser", "linspace", "logspace", "ones", "ones_like", "tri", "vectorize",
+    "zeros", "zeros_like",
 ]  # fmt: skip
 
 
-def allocate(where, build, device, came):
-    """The tensor around ``build(array module)`` on `device` (None is the current one).
+def allocate(where, device, build, *args):
+    """The tensor around ``build(array module, *args)`` on `device` (None is the current one).
 
     Raises:
         AllocationError: if the array does not fit into memory.
     """
+    place = devices.current() if device is None else devices.parse(device)
     try:
-        if device is None:
-            return from_array(build(devices.module_for()))
-        place = devices.parse(device)
+        if place is devices.CPU:
+            return from_array(build(np, *args))
         with devices.on(place):
-            return from_array(build(devices.module_for(place)))
+            return from_array(build(devices.module_for(place), *args))
     except (MemoryError, ValueError) as error:  # NumPy raises ValueError where even the number of bytes overflows
         failure = error
-    raise AllocationError(where, "the result has to fit into memory", f"{came()}: {failure}", "use smaller shapes or a smaller dtype")
+    came = f"asked for {', '.join(map(str, args))}: {failure}"
+    raise AllocationError(where, "the result has to fit into memory", came, "use smaller shapes or a smaller dtype")
+
+
+def _zeros(xp, shape, dtype):
+    return xp.zeros(shape, dtype)
+
+
+def _ones(xp, shape, dtype):
+    return xp.ones(shape, dtype)
+
+
+def _filled(xp, shape, dtype, value):
+    return xp.full(shape, value, dtype)
 
 
 def _sizes(where, shape):
     """A shape argument as a tuple of ints that an array can have."""
-    shape = shape_of(where, shape)
-    for n in shape:
-        if n < 0:
-            raise ShapeError(where, "sizes cannot be negative", f"got shape={shape}", "use 0 for an empty tensor")
+    for n in shape if shape.__class__ is tuple else (None,):
+        if n.__class__ is not int:
+            shape = shape_of(where, shape)
+            break
+    if shape and min(shape) < 0:
+        raise ShapeError(where, "sizes cannot be negative", f"got shape={shape}", "use 0 for an empty tensor")
     return shape
 
 
@@ -82,7 +98,7 @@ def zeros(shape, dtype=None, *, device=None):
          [0. 0. 0.]])
     """
     shape, dtype = _sizes("zeros", shape), dtypes.standardize(dtype, "zeros")
-    return allocate("zeros", lambda xp: xp.zeros(shape, dtype), device, lambda: f"shape={shape}, dtype={dtype}")
+    return allocate("zeros", device, _zeros, shape, dtype)
 
 
 def ones(shape, dtype=None, *, device=None):
@@ -102,7 +118,7 @@ def ones(shape, dtype=None, *, device=None):
         Tensor(shape=(3,), dtype=int32, [1 1 1])
     """
     shape, dtype = _sizes("ones", shape), dtypes.standardize(dtype, "ones")
-    return allocate("ones", lambda xp: xp.ones(shape, dtype), device, lambda: f"shape={shape}, dtype={dtype}")
+    return allocate("ones", device, _ones, shape, dtype)
 
 
 def empty(shape, dtype=None, *, device=None):
@@ -122,7 +138,7 @@ def empty(shape, dtype=None, *, device=None):
         (2, 0)
     """
     shape, dtype = _sizes("empty", shape), dtypes.standardize(dtype, "empty")
-    return allocate("empty", lambda xp: xp.zeros(shape, dtype), device, lambda: f"shape={shape}, dtype={dtype}")
+    return allocate("empty", device, _zeros, shape, dtype)
 
 
 def full(shape, fill_value, dtype=None, *, device=None):
@@ -150,8 +166,9 @@ def full(shape, fill_value, dtype=None, *, device=None):
 def _full(where, shape, fill_value, dtype, device):
     dtype = None if dtype is None else dtypes.standardize(dtype, where)
     if fill_value.__class__ in PYTHON_SCALARS:
-        kind = to_array(fill_value, dtype, where=where).dtype  # refuses what does not fit
-        return allocate(where, lambda xp: xp.full(shape, fill_value, kind), device, lambda: f"shape={shape}, dtype={kind}")
+        if dtype is None or not dtypes.is_floating(dtype) or fill_value.__class__ is complex:
+            dtype = to_array(fill_value, dtype, where=where).dtype  # refuses what does not fit
+        return allocate(where, device, _filled, shape, dtype, fill_value)
     place = devices.parse(device)
     with devices.device(place):
         x = convert_to_tensor(fill_value, dtype)
@@ -162,7 +179,11 @@ def _like(where, x, dtype, device):
     """Shape, dtype and device of a new tensor that shall be like `x`."""
     if not isinstance(x, Tensor):
         x = convert_to_tensor(x)
-    return x.shape, x.dtype if dtype is None else dtypes.standardize(dtype, where), x.device if device is None else device
+    return (
+        x.shape,
+        x.dtype if dtype is None else dtypes.standardize(dtype, where),
+        x.device if device is None else device,
+    )
 
 
 def zeros_like(x, dtype=None, *, device=None):
@@ -178,7 +199,7 @@ def zeros_like(x, dtype=None, *, device=None):
         Tensor(shape=(2,), dtype=int32, [0 0])
     """
     shape, dtype, place = _like("zeros_like", x, dtype, device)
-    return allocate("zeros_like", lambda xp: xp.zeros(shape, dtype), place, lambda: f"x {shape}, dtype={dtype}")
+    return allocate("zeros_like", place, _zeros, shape, dtype)
 
 
 def ones_like(x, dtype=None, *, device=None):
@@ -194,7 +215,7 @@ def ones_like(x, dtype=None, *, device=None):
         Tensor(shape=(2,), dtype=int32, [1 1])
     """
     shape, dtype, place = _like("ones_like", x, dtype, device)
-    return allocate("ones_like", lambda xp: xp.ones(shape, dtype), place, lambda: f"x {shape}, dtype={dtype}")
+    return allocate("ones_like", place, _ones, shape, dtype)
 
 
 def empty_like(x, dtype=None, *, device=None):
@@ -210,7 +231,7 @@ def empty_like(x, dtype=None, *, device=None):
         (2,)
     """
     shape, dtype, place = _like("empty_like", x, dtype, device)
-    return allocate("empty_like", lambda xp: xp.zeros(shape, dtype), place, lambda: f"x {shape}, dtype={dtype}")
+    return allocate("empty_like", place, _zeros, shape, dtype)
 
 
 def full_like(x, fill_value, dtype=None, *, device=None):
@@ -240,14 +261,15 @@ def _matrix(where, name, build, rows, columns, k, dtype, device):
     rows = _size(where, name, rows)
     columns = rows if columns is None else _size(where, "M", columns)
     k, dtype = _integer(where, "k", k), dtypes.standardize(dtype, where)
-    return allocate(where, lambda xp: build(xp, rows, columns, k, dtype), device, lambda: f"shape={(rows, columns)}, dtype={dtype}")
+    return allocate(where, device, build, rows, columns, k, dtype)
 
 
 def _eye(xp, rows, columns, k, dtype):
-    out = xp.zeros((rows, columns), dtype)
-    i = xp.arange(max(0, min(rows + min(k, 0), columns - max(k, 0))))
-    out[i - min(k, 0), i + max(k, 0)] = 1
-    return out
+    return xp.eye(rows, columns, k, dtype)
+
+
+def _tri(xp, rows, columns, k, dtype):
+    return xp.tri(rows, columns, k, dtype)
 
 
 def eye(N, M=None, k=0, dtype=None, *, device=None):
@@ -312,7 +334,7 @@ def tri(N, M=None, k=0, dtype=None, *, device=None):
         [[1. 0. 0.]
          [1. 1. 0.]])
     """
-    return _matrix("tri", "N", lambda xp, rows, columns, k, dtype: xp.tri(rows, columns, k, dtype), N, M, k, dtype, device)
+    return _matrix("tri", "N", _tri, N, M, k, dtype, device)
 
 
 # -- ranges -------------------------------------------------------------------------------------
@@ -352,6 +374,8 @@ def arange(start, stop=None, step=None, dtype=None, *, device=None):
         (Tensor(shape=(3,), dtype=int32, [0 1 2]), Tensor(shape=(4,), dtype=float32, [1.   1.25 1.5  1.75]))
     """
     start, stop = (0, start) if stop is None else (start, stop)
+    if step is None and dtype is None and start.__class__ is stop.__class__ is int and 0 <= start <= stop < 2**31:
+        return allocate("arange", device, _count, start, stop)
     given = [_bound("start", start), _bound("stop", stop), _bound("step", 1 if step is None else step)]
     (start, _), (stop, _), (step, _) = given
     if dtype is None:
@@ -360,28 +384,43 @@ def arange(start, stop=None, step=None, dtype=None, *, device=None):
     if dtype == dtypes.bool_ or dtypes.is_complex(dtype):
         raise DTypeError("arange", "a range has an integer or floating dtype", f"got {dtype}", "cast it afterwards")
     if step == 0:
-        raise ArgumentError("arange", "step cannot be 0", f"got start={start}, stop={stop}", "use edl.full for equal numbers")
+        raise ArgumentError(
+            "arange", "step cannot be 0", f"got start={start}, stop={stop}", "use edl.full for equal numbers"
+        )
     if not all(math.isfinite(value) for value in (start, stop, step)):
-        raise ArgumentError("arange", "the ends and the step must be finite", f"got start={start}, stop={stop}, step={step}",
-                            "check where they come from")  # fmt: skip
+        raise ArgumentError(
+            "arange",
+            "the ends and the step must be finite",
+            f"got start={start}, stop={stop}, step={step}",
+            "check where they come from",
+        )
     whole = all(isinstance(value, int) for value in (start, stop, step))
     count = max(0, -((start - stop) // step) if whole else math.ceil((stop - start) / step))
     if dtypes.is_integer(dtype) and count:
         bounds, ends = np.iinfo(dtype), (start, start + (count - 1) * step)
         if min(ends) < bounds.min or max(ends) > bounds.max:
-            raise ArgumentError("arange", f"all numbers must fit into {dtype}", f"they reach from {ends[0]} to {ends[1]}",
-                                "pass dtype='int64' or a float dtype")  # fmt: skip
+            raise ArgumentError(
+                "arange",
+                f"all numbers must fit into {dtype}",
+                f"they reach from {ends[0]} to {ends[1]}",
+                "pass dtype='int64' or a float dtype",
+            )
 
-    def build(xp):
-        if not whole or not dtypes.is_integer(dtype):
-            return (start + step * xp.arange(count, dtype="float64")).astype(dtype)
-        if step == 1 and start == 0 and dtype.itemsize >= 4:
-            return xp.arange(count, dtype=dtype)
-        # Unsigned arithmetic wraps around, so the numbers, which fit into the dtype, come out right whatever comes between.
-        word = np.dtype("uint64").type
-        return (xp.arange(count, dtype="uint64") * word(step % 2**64) + word(start % 2**64)).astype(dtype)
+    return allocate("arange", device, _range, start, count, step, dtype, whole)
 
-    return allocate("arange", build, device, lambda: f"start={start}, stop={stop}, step={step}, dtype={dtype}")
+
+def _count(xp, start, stop):
+    return xp.arange(start, stop, dtype="int32")
+
+
+def _range(xp, start, count, step, dtype, whole):
+    if not whole or not dtypes.is_integer(dtype):
+        return (start + step * xp.arange(count, dtype="float64")).astype(dtype)
+    if step == 1 and start == 0 and dtype.itemsize >= 4:
+        return xp.arange(count, dtype=dtype)
+    # Unsigned arithmetic wraps around: the numbers, which fit into the dtype, come out right whatever is between.
+    word = np.dtype("uint64").type
+    return (xp.arange(count, dtype="uint64") * word(step % 2**64) + word(start % 2**64)).astype(dtype)
 
 
 def _ends(where, start, stop, num, dtype):
@@ -414,16 +453,24 @@ def _check_broadcast(where, start, stop):
     try:
         np.broadcast_shapes(start.shape, stop.shape)
     except ValueError:
-        raise ShapeError(where, "start and stop must broadcast", f"start {start.shape}, stop {stop.shape}", "reshape one of them") from None
+        raise ShapeError(
+            where, "start and stop must broadcast", f"start {start.shape}, stop {stop.shape}", "reshape one of them"
+        ) from None
 
 
 def _finished(out, dtype, axis, where, device):
     """Samples along axis 0 of the computing dtype -> along `axis`, in the dtype asked for."""
     if axis not in (0, -out.ndim):
         if not -out.ndim <= axis < out.ndim:
-            raise ShapeError(where, f"axis must name one of the {out.ndim} axes of the result", f"got axis={axis}",
-                             f"allowed are from {-out.ndim} to {out.ndim - 1}")  # fmt: skip
+            raise ShapeError(
+                where,
+                f"axis must name one of the {out.ndim} axes of the result",
+                f"got axis={axis}",
+                f"allowed are from {-out.ndim} to {out.ndim - 1}",
+            )
         out = moveaxis(out, 0, axis)
+    if not dtypes.is_inexact(dtype) and where != "linspace":
+        out = out * (1 + 1e-12)  # powers that are whole come out some bits low, and would be cut to the number below
     out = astype(out, dtype)
     return out if device is None else to_device(out, device)
 
@@ -464,7 +511,9 @@ def linspace(start, stop, num=50, endpoint=True, retstep=False, dtype=None, axis
 
 
 def logspace(start, stop, num=50, endpoint=True, base=10, dtype=None, axis=0, *, device=None):
-    """start (...), stop (...) -> (num, ...). ``base`` to the power of evenly spaced numbers; differentiable by all three.
+    """start (...), stop (...) -> (num, ...). ``base`` to the power of evenly spaced numbers.
+
+    Differentiable by start, stop and base.
 
     Args:
         start: the exponent of the first number.
@@ -487,14 +536,16 @@ def logspace(start, stop, num=50, endpoint=True, base=10, dtype=None, axis=0, *,
     _check_broadcast("logspace", start, stop)
     down, up = _spread(start, stop, num, endpoint)
     base = convert_to_tensor(base, None if isinstance(base, Tensor | np.ndarray) else start.dtype)
-    return _finished(power(base, start * down + stop * up), dtype, _integer("logspace", "axis", axis), "logspace", device)
+    return _finished(
+        power(base, start * down + stop * up), dtype, _integer("logspace", "axis", axis), "logspace", device
+    )
 
 
 def geomspace(start, stop, num=50, endpoint=True, dtype=None, axis=0, *, device=None):
     """start (...), stop (...) -> (num, ...). Numbers with a constant ratio between both; differentiable by them.
 
-    Sample i of t = i / (num - 1) is ``start ** (1 - t) * stop ** t``, which cannot overflow; for negative numbers on their
-    absolute values, for complex ones on the spiral around 0.
+    The sample at t, from 0 to 1, is ``start ** (1 - t) * stop ** t``, which cannot overflow; for negative numbers on
+    their absolute values, for complex ones on the spiral around 0.
 
     Args:
         start: the first number(s).
@@ -516,8 +567,12 @@ def geomspace(start, stop, num=50, endpoint=True, dtype=None, axis=0, *, device=
     _check_broadcast("geomspace", start, stop)
     a, b = start._array, stop._array
     if (a == 0).any() or (b == 0).any():
-        raise ArgumentError("geomspace", "a constant ratio exists between numbers other than 0 only", "start or stop holds a 0",
-                            "use edl.linspace")  # fmt: skip
+        raise ArgumentError(
+            "geomspace",
+            "a constant ratio exists between numbers other than 0 only",
+            "start or stop holds a 0",
+            "use edl.linspace",
+        )
     down, up = _spread(start, stop, num, endpoint)
     if dtypes.is_complex(start.dtype):
         size = absolute(start)
@@ -525,7 +580,9 @@ def geomspace(start, stop, num=50, endpoint=True, dtype=None, axis=0, *, device=
         out = sign * (size**down * (stop / sign) ** up)
     else:
         if ((a > 0) != (b > 0)).any():
-            raise ArgumentError("geomspace", "real ends must have one sign", "start and stop differ in sign", "make them complex")
+            raise ArgumentError(
+                "geomspace", "real ends must have one sign", "start and stop differ in sign", "make them complex"
+            )
         xp = devices.module_of(a)
         sign = from_array(xp.asarray(xp.sign(xp.broadcast_to(a, np.broadcast_shapes(a.shape, b.shape)))))
         out = sign * absolute(start) ** down * absolute(stop) ** up
@@ -537,7 +594,7 @@ def geomspace(start, stop, num=50, endpoint=True, dtype=None, axis=0, *, device=
 
 def _window(where, x, *options):
     count, dtype = _size(where, "x", x), dtypes.standardize(None)
-    return allocate(where, lambda xp: getattr(xp, where)(count, *options).astype(dtype), None, lambda: f"x={count}")
+    return allocate(where, None, lambda xp, n: getattr(xp, where)(n, *options).astype(dtype), count)
 
 
 def bartlett(x):
@@ -645,11 +702,15 @@ def from_dlpack(x, /, *, device=None, copy=None):
     else:
         array = _import("from_dlpack", x)
     if array.dtype not in dtypes.ALL:
-        raise DTypeError("from_dlpack", "a dtype that tensors can hold is needed", f"got {array.dtype}", "convert it before")
+        raise DTypeError(
+            "from_dlpack", "a dtype that tensors can hold is needed", f"got {array.dtype}", "convert it before"
+        )
     here = devices.device_of(array)
     place = here if device is None else devices.parse(device)
     if copy is False and place != here:
-        raise ArgumentError("from_dlpack", f"copy=False needs an array on {place}", f"it lives on {here}", "drop copy=False")
+        raise ArgumentError(
+            "from_dlpack", f"copy=False needs an array on {place}", f"it lives on {here}", "drop copy=False"
+        )
     array = devices.move(array, place)
     return from_array(array.copy() if copy and place == here else array)
 
@@ -661,9 +722,17 @@ def _import(where, x):
     try:
         return np.from_dlpack(x) if kind == 1 else devices.cupy().from_dlpack(x)  # 1 is the CPU in DLPack's numbering
     except (BufferError, RuntimeError, TypeError, ValueError) as error:
-        hint = "detach it first" if "grad" in str(error) else "convert it to a dtype of NumPy first, as float32 for bfloat16"
-        raise DTypeError(where, "an array that DLPack can hand over is needed",
-                         f"got {type(x).__name__} of dtype {getattr(x, 'dtype', '?')}: {error}", hint) from None  # fmt: skip
+        hint = (
+            "detach it first"
+            if "grad" in str(error)
+            else "convert it to a dtype of NumPy first, as float32 for bfloat16"
+        )
+        raise DTypeError(
+            where,
+            "an array that DLPack can hand over is needed",
+            f"got {type(x).__name__} of dtype {getattr(x, 'dtype', '?')}: {error}",
+            hint,
+        ) from None
 
 
 # -- functions of elements ----------------------------------------------------------------------
@@ -675,10 +744,15 @@ def _core_axes(signature):
     groups = r"\([\w,\s]*\)(?:,\s*\([\w,\s]*\))*"
     text = re.sub(r"\s+", "", signature)
     if not re.fullmatch(f"{groups}->{groups}", text):
-        raise ArgumentError("vectorize", "a signature names the core axes of inputs and outputs", f"got {signature!r}",
-                            "write it as in '(m,n),(n)->(m)'")  # fmt: skip
+        raise ArgumentError(
+            "vectorize",
+            "a signature names the core axes of inputs and outputs",
+            f"got {signature!r}",
+            "write it as in '(m,n),(n)->(m)'",
+        )
     return tuple(
-        tuple(tuple(filter(None, group.split(","))) for group in re.findall(r"\(([^)]*)\)", side)) for side in text.split("->")
+        tuple(tuple(filter(None, group.split(","))) for group in re.findall(r"\(([^)]*)\)", side))
+        for side in text.split("->")
     )
 
 
@@ -713,12 +787,18 @@ def vectorize(pyfunc, *, excluded=None, signature=None):
         tensors = [convert_to_tensor(args[i]) for i in places]
         inputs = cores[0] if cores else ((),) * len(tensors)
         if len(inputs) != len(tensors):
-            raise ArgumentError(where, f"the signature {signature!r} names {len(inputs)} inputs", f"got {len(tensors)}", "give as many")
+            raise ArgumentError(
+                where, f"the signature {signature!r} names {len(inputs)} inputs", f"got {len(tensors)}", "give as many"
+            )
         batch = _leading_shape(where, tensors, inputs)
         count = math.prod(batch)
         if count == 0:
-            raise ShapeError(where, "at least one element is needed to know what the function gives",
-                             f"the arguments broadcast to {batch}", "treat empty tensors apart")  # fmt: skip
+            raise ShapeError(
+                where,
+                "at least one element is needed to know what the function gives",
+                f"the arguments broadcast to {batch}",
+                "treat empty tensors apart",
+            )
         columns = []
         for x, core in zip(tensors, inputs, strict=True):
             inner = x.shape[x.ndim - len(core) :]
@@ -741,17 +821,25 @@ def _leading_shape(where, tensors, inputs):
     sizes, leading = {}, []
     for i, (x, core) in enumerate(zip(tensors, inputs, strict=True)):
         if x.ndim < len(core):
-            raise ShapeError(where, f"argument {i} needs the core axes ({', '.join(core)})", f"got shape {x.shape}", "add axes")
+            raise ShapeError(
+                where, f"argument {i} needs the core axes ({', '.join(core)})", f"got shape {x.shape}", "add axes"
+            )
         split = x.ndim - len(core)
         leading.append(x.shape[:split])
         for name, n in zip(core, x.shape[split:], strict=True):
             if sizes.setdefault(name, n) != n:
-                raise ShapeError(where, f"core axis {name} must have one size", f"got {sizes[name]} and {n} (argument {i})",
-                                 "check the signature")  # fmt: skip
+                raise ShapeError(
+                    where,
+                    f"core axis {name} must have one size",
+                    f"got {sizes[name]} and {n} (argument {i})",
+                    "check the signature",
+                )
     try:
         return np.broadcast_shapes(*leading)
     except ValueError:
-        raise ShapeError(where, "the leading axes must broadcast", f"got {', '.join(map(str, leading))}", "reshape one") from None
+        raise ShapeError(
+            where, "the leading axes must broadcast", f"got {', '.join(map(str, leading))}", "reshape one"
+        ) from None
 
 
 def _gathered(values, batch):

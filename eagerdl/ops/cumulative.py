@@ -27,7 +27,9 @@ def _running_dtype(dtype):
 
 
 def _running_spec(where):
-    return lambda x, axis, reverse=False: (normalize_axis(where, axis, x.ndim), Spec(x.shape, _running_dtype(x.dtype)))[1]
+    return lambda x, axis, reverse=False: (normalize_axis(where, axis, x.ndim), Spec(x.shape, _running_dtype(x.dtype)))[
+        1
+    ]
 
 
 def _accumulate(ufunc, method, x, axis):
@@ -54,8 +56,9 @@ def _before(out, axis):
 def _recurrence(a, b):
     """a (..., n), b (..., n) -> (..., n): s[k] = a[k] s[k-1] + b[k], with s[-1] = 0.
 
-    Elements 2k and 2k + 1 together are one step of the same form, so half as many steps give the odd elements, and those
-    give the even ones: log2(n) rounds of whole-array arithmetic (Blelloch, 1990, "Prefix sums and their applications").
+    Elements 2k and 2k + 1 together are one step of the same form, so half as many steps give the odd elements, and
+    those give the even ones: log2(n) rounds of whole-array arithmetic (Blelloch, 1990, "Prefix sums and their
+    applications").
     """
     n = b.shape[-1]
     if n < 2:
@@ -72,7 +75,9 @@ def _recurrence_along(a, b, axis):
     order = (*[i for i in builtins.range(b.ndim) if i != axis], axis)
     if axis == b.ndim - 1:
         return _recurrence(a, b)
-    return transpose(_recurrence(transpose(a, order), transpose(b, order)), tuple(order.index(i) for i in builtins.range(b.ndim)))
+    return transpose(
+        _recurrence(transpose(a, order), transpose(b, order)), tuple(order.index(i) for i in builtins.range(b.ndim))
+    )
 
 
 def _cumprod_vjp(g, out, x, axis):
@@ -180,7 +185,7 @@ def _cumulative(where, running, x, axis, dtype, include_initial, initial):
 
 
 def cumulative_sum(x, /, *, axis=None, dtype=None, include_initial=False):
-    """x (..., n, ...) -> (..., n, ...), or n + 1 with the initial 0. The running sum, as the array API spells `cumsum`.
+    """x (..., n, ...) -> (..., n, ...), or n + 1 with the initial 0. The running sum, `cumsum` in the array API.
 
     Args:
         x: a tensor; small integers and bools are summed as int32 or uint32.
@@ -199,7 +204,7 @@ def cumulative_sum(x, /, *, axis=None, dtype=None, include_initial=False):
 
 
 def cumulative_prod(x, /, *, axis=None, dtype=None, include_initial=False):
-    """x (..., n, ...) -> (..., n, ...), or n + 1 with the initial 1. The running product, as the array API spells `cumprod`.
+    """x (..., n, ...) -> (..., n, ...), or n + 1 with the initial 1. The running product, `cumprod` in the array API.
 
     Args:
         x: a tensor; small integers and bools are multiplied as int32 or uint32.

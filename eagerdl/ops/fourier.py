@@ -1,9 +1,9 @@
 """Fourier transforms, short-time frames, and complex numbers as pairs of real ones.
 
-Every transform is linear, and its adjoint is the transform back: no normalisation in one direction becomes the full one in
-the other, so the norms "backward" and "forward" change places (`DUAL`) and "ortho" stays. Of a real signal the spectrum
-holds half: the frequencies strictly between zero and the highest stand for two each, which is the weight 2 in the adjoints
-of `_rfft` and `_irfft` (Giles, 2008, "Collected matrix derivative results", treats the plain case).
+Every transform is linear, and its adjoint is the transform back: no normalisation in one direction becomes the full
+one in the other, so the norms "backward" and "forward" change places (`DUAL`) and "ortho" stays. Of a real signal the
+spectrum holds half: the frequencies strictly between zero and the highest stand for two each, which is the weight 2
+in the adjoints of `_rfft` and `_irfft`.
 """
 
 import builtins
@@ -11,14 +11,14 @@ import math
 
 import numpy as np
 
-from eagerdl import devices
-from eagerdl import dtypes
+from eagerdl import devices, dtypes
 from eagerdl.autograd import Spec, linear
 from eagerdl.errors import ArgumentError, DTypeError, ShapeError
+from eagerdl.ops.arithmetic import where
 from eagerdl.ops.complex import imag, real
 from eagerdl.ops.conversion import astype, convert_to_tensor
 from eagerdl.ops.indexing import get_item
-from eagerdl.ops.shape import concatenate, normalize_axes
+from eagerdl.ops.shape import broadcast_to, concatenate, normalize_axes
 from eagerdl.tensor import from_array
 
 __all__ = [
@@ -42,8 +42,8 @@ def _resized(x, shape):
     return filled
 
 
-@linear(transpose=lambda g, x: _resize(g, x.shape), infer=lambda x, shape: Spec(shape, x.dtype))
-def _resize(x, shape):
+@linear(transpose=lambda g, x: _cut_or_fill(g, x.shape), infer=lambda x, shape: Spec(shape, x.dtype))
+def _cut_or_fill(x, shape):
     """x (...) -> shape. Cut off at the end of each axis, or filled up with zeros."""
     return _resized(x, shape)
 
@@ -64,18 +64,24 @@ def _weighted(x, axis, size, factor):
     return x
 
 
-@linear(transpose=lambda g, x_spec, axis, norm, weighted: _irfft(g, x_spec.shape[axis], axis, DUAL[norm], not weighted),
-        infer=lambda x, axis, norm, weighted: Spec(_with_size(x.shape, axis, x.shape[axis] // 2 + 1), dtypes.complex_of(x.dtype)))  # fmt: skip
+@linear(
+    transpose=lambda g, x_spec, axis, norm, weighted: _irfft(g, x_spec.shape[axis], axis, DUAL[norm], not weighted),
+    infer=lambda x, axis, norm, weighted: Spec(
+        _with_size(x.shape, axis, x.shape[axis] // 2 + 1), dtypes.complex_of(x.dtype)
+    ),
+)
 def _rfft(x, axis, norm, weighted):
     """x (..., n, ...) real -> (..., n // 2 + 1, ...) complex. Half the spectrum, perhaps times its weights."""
     out = devices.module_of(x).fft.rfft(x, axis=axis, norm=norm)
     return _weighted(out, axis, x.shape[axis], 2) if weighted else out
 
 
-@linear(transpose=lambda g, axis, norm, weighted: _rfft(g, axis, DUAL[norm], not weighted),
-        infer=lambda x, size, axis, norm, weighted: Spec(_with_size(x.shape, axis, size), dtypes.real_of(x.dtype)))  # fmt: skip
+@linear(
+    transpose=lambda g, axis, norm, weighted: _rfft(g, axis, DUAL[norm], not weighted),
+    infer=lambda x, size, axis, norm, weighted: Spec(_with_size(x.shape, axis, size), dtypes.real_of(x.dtype)),
+)
 def _irfft(x, size, axis, norm, weighted):
-    """x (..., size // 2 + 1, ...) complex -> (..., size, ...) real, from half a spectrum, perhaps divided by its weights."""
+    """x (..., size // 2 + 1, ...) complex -> (..., size, ...) real. From half a spectrum, perhaps unweighted."""
     if weighted:
         x = _weighted(x.copy(), axis, size, 0.5)
     return devices.module_of(x).fft.irfft(x, size, axis=axis, norm=norm)
@@ -93,13 +99,17 @@ def _to_parts(kinds):
 
 def _joined_spec(real, imag):
     if real.shape != imag.shape:
-        raise ShapeError("complex", "the real and the imaginary part need one shape", f"x[0] {real.shape}, x[1] {imag.shape}",
-                         "broadcast them first")  # fmt: skip
+        raise ShapeError(
+            "complex",
+            "the real and the imaginary part need one shape",
+            f"x[0] {real.shape}, x[1] {imag.shape}",
+            "broadcast them first",
+        )
     return Spec(real.shape, dtypes.complex_of(real.dtype))
 
 
 @linear(transpose=(lambda g: real(g), lambda g: imag(g)), infer=_joined_spec, promote=_to_parts, tensors=2)
-def _join(real, imag):
+def _from_parts(real, imag):
     """real (...), imag (...) -> (...) complex."""
     out = devices.module_of(real).empty(real.shape, dtypes.complex_of(real.dtype))
     out.real, out.imag = real, imag
@@ -134,7 +144,9 @@ def check_length(where, n, name="n"):
     except AttributeError:
         raise DTypeError(where, f"{name} is an integer", f"got {n!r}", f"round it, as in int({name})") from None
     if n < 1:
-        raise ArgumentError(where, f"{name} must be at least 1", f"got {n}", "a transform needs a point; check the sizes")
+        raise ArgumentError(
+            where, f"{name} must be at least 1", f"got {n}", "a transform needs a point; check the sizes"
+        )
     return n
 
 
@@ -142,7 +154,9 @@ def _real_input(where, x):
     """`x` as a tensor of float32 or float64."""
     x = convert_to_tensor(x)
     if dtypes.is_complex(x.dtype):
-        raise DTypeError(where, "x must be real", f"got {x.dtype}", "use the transform of complex numbers, or edl.real(x)")
+        raise DTypeError(
+            where, "x must be real", f"got {x.dtype}", "use the transform of complex numbers, or edl.real(x)"
+        )
     return astype(x, dtypes.real_of(dtypes.complex_of(dtypes.to_floating((x.dtype,))[0])))
 
 
@@ -157,10 +171,14 @@ def _fit(where, x, sizes, axes):
     for axis, size in zip(axes, sizes, strict=True):
         shape[axis] = shape[axis] if size is None else size
         if shape[axis] < 1:
-            raise ShapeError(where, "a transform needs at least one point along its axis", f"x {x.shape} has none along axis {axis}",
-                             "check what emptied x, or give the length")  # fmt: skip
+            raise ShapeError(
+                where,
+                "a transform needs at least one point along its axis",
+                f"x {x.shape} has none along axis {axis}",
+                "check what emptied x, or give the length",
+            )
     shape = tuple(shape)
-    return x if shape == x.shape else _resize(x, shape)
+    return x if shape == x.shape else _cut_or_fill(x, shape)
 
 
 def complex_transform(where, x, sizes, axes, inverse, norm):
@@ -188,9 +206,12 @@ def inverse_real_transform(where, x, sizes, axes, norm):
     norm = check_norm(where, norm)
     last = 2 * (x.shape[axes[-1]] - 1) if sizes[-1] is None else sizes[-1]
     if last < 1:
-        raise ShapeError(where, "a real signal of at least one point must come out",
-                         f"x {x.shape} has {x.shape[axes[-1]]} frequencies along axis {axes[-1]}, which stand for {last} points",
-                         "give the length of the signal")  # fmt: skip
+        raise ShapeError(
+            where,
+            "a real signal of at least one point must come out",
+            f"x {x.shape} has {x.shape[axes[-1]]} frequencies along axis {axes[-1]}, which stand for {last} points",
+            "give the length of the signal",
+        )
     x = _fit(where, x, (*sizes[:-1], last // 2 + 1), axes)
     if len(axes) > 1:
         x = _fourier(x, axes[:-1], True, norm)
@@ -209,11 +230,17 @@ def _from_pair(op, x):
     parts = [convert_to_tensor(part) for part in x]
     for i, part in enumerate(parts):
         if not dtypes.is_floating(part.dtype):
-            raise DTypeError(op, "both parts must be floating", f"x[{i}] has dtype {part.dtype}", "use edl.cast(part, 'float32')")
+            raise DTypeError(
+                op, "both parts must be floating", f"x[{i}] has dtype {part.dtype}", "use edl.cast(part, 'float32')"
+            )
     if parts[0].shape != parts[1].shape:
-        raise ShapeError(op, "the real and the imaginary part need one shape", f"x[0] {parts[0].shape}, x[1] {parts[1].shape}",
-                         "broadcast them first")  # fmt: skip
-    return _join(*parts), dtypes.result_type(parts[0].dtype, parts[1].dtype)
+        raise ShapeError(
+            op,
+            "the real and the imaginary part need one shape",
+            f"x[0] {parts[0].shape}, x[1] {parts[1].shape}",
+            "broadcast them first",
+        )
+    return _from_parts(*parts), dtypes.result_type(parts[0].dtype, parts[1].dtype)
 
 
 def _to_pair(x, dtype):
@@ -223,7 +250,8 @@ def _to_pair(x, dtype):
 def fft(x):
     """x: a pair (real (..., n), imag (..., n)) -> a pair of the same shapes. The Fourier transform along the last axis.
 
-    `edl.ops.fft` is this function of Keras; `edl.fft` is the area of transforms of complex tensors, and may be called like it.
+    `edl.ops.fft` is this function of Keras; `edl.fft` is the area of transforms of complex tensors, and may be called
+    like it.
 
     Args:
         x: the real and the imaginary part, both floating; narrower parts than float32 are transformed in float32.
@@ -244,7 +272,7 @@ def fft(x):
 
 
 def fft2(x):
-    """x: a pair (real (..., m, n), imag (..., m, n)) -> a pair of the same shapes. The transform over the last two axes.
+    """x: a pair (real (..., m, n), imag (..., m, n)) -> a pair of the same shapes. `fft` over the last two axes.
 
     Raises:
         DTypeError: if x is no pair of floating tensors.
@@ -338,7 +366,7 @@ def _sequences_spec(x, sequence_length, sequence_stride):
 
 @linear(transpose=lambda g, x, sequence_stride: _overlap_add(g, x.shape[-1], sequence_stride), infer=_sequences_spec)
 def extract_sequences(x, sequence_length, sequence_stride):
-    """x (..., n) -> (..., 1 + (n - sequence_length) // sequence_stride, sequence_length). Windows that slide over the last axis.
+    """x (..., n) -> (..., 1 + (n - sequence_length) // sequence_stride, sequence_length). Sliding windows.
 
     Raises:
         ShapeError: if the last axis is shorter than one sequence.
@@ -356,10 +384,14 @@ def extract_sequences(x, sequence_length, sequence_stride):
     return views(x, shape, (*x.strides[:-1], step * int(sequence_stride), step)).copy()
 
 
-@linear(transpose=lambda g, x, stride: extract_sequences(_resize(g, (*g.shape[:-1], _covered(x, stride))), x.shape[-1], stride),
-        infer=lambda x, size, stride: Spec((*x.shape[:-2], size), x.dtype))  # fmt: skip
+@linear(
+    transpose=lambda g, x, stride: extract_sequences(
+        _cut_or_fill(g, (*g.shape[:-1], _covered(x, stride))), x.shape[-1], stride
+    ),
+    infer=lambda x, size, stride: Spec((*x.shape[:-2], size), x.dtype),
+)
 def _overlap_add(x, size, stride):
-    """x (..., number, length) -> (..., size). Sequence i added at position i * stride: the transpose of `extract_sequences`.
+    """x (..., number, length) -> (..., size). Sequence i added at i * stride: the transpose of `extract_sequences`.
 
     Cut into pieces of `stride`, piece j of all sequences lands on neighbouring places: one addition for each piece.
     """
@@ -378,23 +410,37 @@ def _covered(x, stride):
     return (x.shape[-2] - 1) * stride + x.shape[-1]
 
 
-def _window(op, window, length, fft_length, dtype):
-    """The window as an array of `fft_length`, with zeros on both sides of its `length` values."""
+def _beside(values, x):
+    """A constant NumPy array as a tensor on the device of `x`."""
+    return from_array(devices.move(values, x.device))
+
+
+def _window(op, window, length, fft_length, like):
+    """The window as a tensor (fft_length,): its `length` values between zeros, on the device of the tensor `like`."""
+    left = (fft_length - length) // 2
+    sides = left, fft_length - length - left
+    dtype = dtypes.real_of(like.dtype)
     if window is None:
-        values = np.ones(fft_length)
-        return values.astype(dtype)
+        return _beside(np.ones(fft_length, dtype), like)
     if isinstance(window, str):
         if window not in ("hann", "hamming"):
-            raise ArgumentError(op, "a window by name is 'hann' or 'hamming'", f"got {window!r}", "pass its values as a tensor")
+            raise ArgumentError(
+                op, "a window by name is 'hann' or 'hamming'", f"got {window!r}", "pass its values as a tensor"
+            )
         rise = np.cos(2 * math.pi * np.arange(length) / length) if length > 1 else np.full(1, -1.0)
         values = 0.5 - 0.5 * rise if window == "hann" else 0.54 - 0.46 * rise
-    else:
-        values = devices.to_numpy(convert_to_tensor(window)._array)
-        if values.shape != (length,):
-            raise ShapeError(op, "the window must have shape (sequence_length,)", f"window {values.shape}, sequence_length={length}",
-                             "make it as long as a sequence")  # fmt: skip
-    left = (fft_length - length) // 2
-    return np.pad(values, (left, fft_length - length - left)).astype(dtype)
+        return _beside(np.pad(values, sides).astype(dtype), like)
+    values = convert_to_tensor(window)
+    if values.shape != (length,):
+        raise ShapeError(
+            op,
+            "the window must have shape (sequence_length,)",
+            f"window {values.shape}, sequence_length={length}",
+            "make it as long as a sequence",
+        )
+    return concatenate(
+        [_beside(np.zeros(sides[0], dtype), like), astype(values, dtype), _beside(np.zeros(sides[1], dtype), like)]
+    )
 
 
 def _frame_sizes(op, sequence_length, sequence_stride, fft_length):
@@ -402,8 +448,12 @@ def _frame_sizes(op, sequence_length, sequence_stride, fft_length):
     stride = check_length(op, sequence_stride, "sequence_stride")
     points = check_length(op, fft_length, "fft_length")
     if points < length:
-        raise ArgumentError(op, "fft_length must be at least sequence_length", f"fft_length={points}, sequence_length={length}",
-                            "choose a longer transform")  # fmt: skip
+        raise ArgumentError(
+            op,
+            "fft_length must be at least sequence_length",
+            f"fft_length={points}, sequence_length={length}",
+            "choose a longer transform",
+        )
     return stride, length, points
 
 
@@ -413,19 +463,22 @@ def _reflected(x, width):
     if width >= size:  # mirrored more than once
         return get_item(x, (..., np.pad(np.arange(size), width, mode="reflect")))
     last = size - 2 - width
-    left, right = get_item(x, (..., slice(width, 0, -1))), get_item(x, (..., slice(size - 2, last if last >= 0 else None, -1)))
+    left, right = (
+        get_item(x, (..., slice(width, 0, -1))),
+        get_item(x, (..., slice(size - 2, last if last >= 0 else None, -1))),
+    )
     return concatenate([left, x, right], -1)
 
 
 def stft(x, sequence_length, sequence_stride, fft_length, window="hann", center=True):
-    """x (..., n) real -> a pair of (..., frames, fft_length // 2 + 1). Spectra of short windows that slide over the last axis.
+    """x (..., n) real -> a pair of (..., frames, fft_length // 2 + 1). Spectra of short sliding windows.
 
     Args:
         x: a real signal.
         sequence_length: how many samples a window looks at.
         sequence_stride: from one window to the next.
         fft_length: the length of the transform, at least `sequence_length`.
-        window: "hann", "hamming", the `sequence_length` values themselves, or None for no window.
+        window: "hann", "hamming", the `sequence_length` values themselves (differentiable), or None for no window.
         center: whether x is mirrored at both ends, so that frame t is centred at sample t * sequence_stride.
 
     Returns:
@@ -450,27 +503,29 @@ def stft(x, sequence_length, sequence_stride, fft_length, window="hann", center=
     x = convert_to_tensor(x)
     dtype = dtypes.to_floating((x.dtype,))[0]
     x = _real_input("stft", x)
-    values = _window("stft", window, length, points, x.dtype)
+    values = _window("stft", window, length, points, x)
     if not x.ndim or not x.shape[-1]:
-        raise ShapeError("stft", "a signal of at least one sample is needed", f"x has shape {x.shape}", "check what emptied it")
+        raise ShapeError(
+            "stft", "a signal of at least one sample is needed", f"x has shape {x.shape}", "check what emptied it"
+        )
     if center and points > 1:
         x = _reflected(x, points // 2)
     if x.shape[-1] < points:
-        raise ShapeError("stft", "the signal must fill at least one frame", f"x {x.shape}, fft_length={points}", "pad x, or use center=True")
-    frames = extract_sequences(x, points, stride) * _beside(values, x)
+        raise ShapeError(
+            "stft",
+            "the signal must fill at least one frame",
+            f"x {x.shape}, fft_length={points}",
+            "pad x, or use center=True",
+        )
+    frames = extract_sequences(x, points, stride) * values
     return _to_pair(_rfft(frames, frames.ndim - 1, "backward", False), dtype)
 
 
-def _beside(values, x):
-    """A constant NumPy array as a tensor on the device of `x`."""
-    return from_array(devices.move(values, x.device))
-
-
 def istft(x, sequence_length, sequence_stride, fft_length, length=None, window="hann", center=True):
-    """x: a pair of (..., frames, fft_length // 2 + 1) -> (..., n). The signal whose `stft` with the same arguments is x.
+    """x: a pair of (..., frames, fft_length // 2 + 1) -> (..., n). The signal whose `stft` is x.
 
-    Frames are transformed back, windowed again, added where they overlap, and divided by the sum of the squared windows:
-    the signal nearest to x in the least squares sense. Samples that no window covers are 0.
+    Frames are transformed back, windowed again, added where they overlap, and divided by the sum of the squared
+    windows: the signal nearest to x in the least squares sense. Samples that no window covers are 0.
 
     Args:
         x: the real and the imaginary part.
@@ -492,13 +547,17 @@ def istft(x, sequence_length, sequence_stride, fft_length, length=None, window="
     stride, size, points = _frame_sizes("istft", sequence_length, sequence_stride, fft_length)
     spectra, dtype = _from_pair("istft", x)
     if spectra.ndim < 2 or spectra.shape[-1] != points // 2 + 1:
-        raise ShapeError("istft", f"x must have shape (..., frames, {points // 2 + 1}) for fft_length={points}", f"x[0] {spectra.shape}",
-                         "pass the fft_length that stft had")  # fmt: skip
-    values = _window("istft", window, size, points, dtypes.real_of(spectra.dtype))
-    frames = _irfft(spectra, points, spectra.ndim - 1, "backward", False) * _beside(values, spectra)
+        raise ShapeError(
+            "istft",
+            f"x must have shape (..., frames, {points // 2 + 1}) for fft_length={points}",
+            f"x[0] {spectra.shape}",
+            "pass the fft_length that stft had",
+        )
+    values = _window("istft", window, size, points, spectra)
+    frames = _irfft(spectra, points, spectra.ndim - 1, "backward", False) * values
     total = points + stride * (spectra.shape[-2] - 1)
-    cover = _overlap_add.primitive.forward(np.broadcast_to(values * values, frames.shape[-2:]), total, stride)
-    signal = _overlap_add(frames, total, stride) / _beside(np.where(cover > 1e-10, cover, 1), spectra)
+    cover = _overlap_add(broadcast_to(values * values, frames.shape[-2:]), total, stride)
+    signal = _overlap_add(frames, total, stride) / where(cover > 1e-10, cover, 1)
     start = points // 2 if center else 0
     stop = total - start if length is None else builtins.min(start + check_length("istft", length, "length"), total)
     return astype(get_item(signal, (..., slice(start, stop))), dtype)
@@ -551,5 +610,3 @@ def view_as_real(x):
     """
     spec = _as_real_spec(x)
     return devices.module_of(x).ascontiguousarray(x).view(spec.dtype).reshape(spec.shape)
-
-

@@ -14,9 +14,9 @@ from eagerdl.errors import ArgumentError, DTypeError
 from eagerdl.tensor import PYTHON_SCALARS, to_array
 
 __all__ = [
-    "__array_api_version__", "__array_namespace_info__", "bfloat16", "bool", "can_cast", "complex128", "complex64", "e", "finfo",
-    "float16", "float32", "float64", "iinfo", "inf", "int16", "int32", "int64", "int8", "isdtype", "nan", "newaxis", "pi",
-    "result_type", "uint16", "uint32", "uint64", "uint8",
+    "__array_api_version__", "__array_namespace_info__", "bfloat16", "bool", "can_cast", "complex128", "complex64",
+    "e", "finfo", "float16", "float32", "float64", "iinfo", "inf", "int16", "int32", "int64", "int8", "isdtype",
+    "nan", "newaxis", "pi", "result_type", "uint16", "uint32", "uint64", "uint8",
 ]  # fmt: skip
 
 __array_api_version__ = "2024.12"
@@ -61,13 +61,14 @@ def isdtype(dtype, kind):
 
 def _of_kind(where, kind):
     """The dtypes of a kind."""
-    if isinstance(kind, str) and kind in KINDS:
-        return KINDS[kind]
-    try:
-        return (dtypes.standardize(kind, where),)
-    except DTypeError:
-        raise ArgumentError(where, "a kind is a dtype or one of " + ", ".join(map(repr, KINDS)), f"got {kind!r}",
-                            "pick one of them") from None  # fmt: skip
+    if isinstance(kind, str):
+        found = KINDS.get(kind) or tuple(dtype for dtype in dtypes.ALL if dtype.name == kind)
+    else:
+        found = (dtypes.standardize(kind, where),)
+    if found:
+        return found
+    allowed = "a kind is a dtype or one of " + ", ".join(map(repr, KINDS))
+    raise ArgumentError(where, allowed, f"got {kind!r}", "pick one of them")
 
 
 def _dtype_of(where, x):
@@ -129,7 +130,9 @@ class IntInfo:
 
 
 def finfo(type, /):
-    """The limits of a floating dtype: ``bits, eps, max, min, smallest_normal, dtype``; for complex ones those of their parts.
+    """The limits of a floating dtype: ``bits, eps, max, min, smallest_normal, dtype``.
+
+    For complex dtypes those of their parts.
 
     Args:
         type: a dtype or a tensor.
@@ -145,7 +148,9 @@ def finfo(type, /):
     if not dtypes.is_floating(dtype):
         raise DTypeError("finfo", "a floating or complex dtype is needed", f"got {dtype}", "use edl.iinfo for integers")
     found = ml_dtypes.finfo(dtype)
-    return FloatInfo(dtype.itemsize * 8, float(found.eps), float(found.max), float(found.min), float(found.smallest_normal), dtype)
+    return FloatInfo(
+        dtype.itemsize * 8, float(found.eps), float(found.max), float(found.min), float(found.smallest_normal), dtype
+    )
 
 
 def iinfo(type, /):
@@ -196,17 +201,22 @@ class NamespaceInfo:
         """
         devices.parse(device)
         floating = dtypes.standardize(None)
-        return {"real floating": floating, "complex floating": dtypes.complex_of(floating), "integral": int32, "indexing": int32}
+        return {
+            "real floating": floating,
+            "complex floating": dtypes.complex_of(floating),
+            "integral": int32,
+            "indexing": int32,
+        }
 
     def dtypes(self, *, device=None, kind=None):
-        """The dtypes of the standard that tensors can have, by name.
+        """The dtypes of the standard, by name; it does not know of float16 and bfloat16, which tensors can have too.
 
         Args:
             device: a device; all have the same.
             kind: as in `isdtype`; None for all.
         """
         devices.parse(device)
-        found = {dtype.name: dtype for dtype in dtypes.ALL if dtype != bfloat16}
+        found = {dtype.name: dtype for dtype in dtypes.ALL if dtype not in (bfloat16, float16)}
         return found if kind is None else {name: dtype for name, dtype in found.items() if isdtype(dtype, kind)}
 
 

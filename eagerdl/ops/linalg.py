@@ -5,8 +5,7 @@ import math
 
 import numpy as np
 
-from eagerdl import config, devices
-from eagerdl import dtypes
+from eagerdl import config, devices, dtypes
 from eagerdl.autograd import Spec, bilinear, custom, unbroadcast
 from eagerdl.errors import ArgumentError, ShapeError
 from eagerdl.ops.arithmetic import absolute, divide, maximum, not_equal, where
@@ -42,8 +41,12 @@ def matrix_transpose(x):
         (4, 3, 2)
     """
     if x.ndim < 2:
-        raise ShapeError("matrix_transpose", "a matrix or a stack of them is needed", f"x has shape {x.shape}",
-                         "use edl.expand_dims to make a row or column of a vector")  # fmt: skip
+        raise ShapeError(
+            "matrix_transpose",
+            "a matrix or a stack of them is needed",
+            f"x has shape {x.shape}",
+            "use edl.expand_dims to make a row or column of a vector",
+        )
     return transpose(x, (*range(x.ndim - 2), x.ndim - 1, x.ndim - 2))
 
 
@@ -55,18 +58,27 @@ def adjoint(x):
 
 def _matmul_spec(x1, x2):
     if not x1.ndim or not x2.ndim:
-        raise ShapeError("matmul", "both factors need an axis", f"x1 {x1.shape}, x2 {x2.shape}", "multiply by a scalar with *")
+        raise ShapeError(
+            "matmul", "both factors need an axis", f"x1 {x1.shape}, x2 {x2.shape}", "multiply by a scalar with *"
+        )
     rows = x2.shape[-2] if x2.ndim > 1 else x2.shape[0]
     if x1.shape[-1] != rows:
         flipped = x2.ndim > 1 and x2.shape[-1] == x1.shape[-1]
-        raise ShapeError("matmul", "inner sizes must agree",
-                         f"x1 {x1.shape} has {x1.shape[-1]} columns, x2 {x2.shape} has {rows} rows",
-                         "did you mean x1 @ x2.mT?" if flipped else "check the order and the axes of the factors")  # fmt: skip
+        raise ShapeError(
+            "matmul",
+            "inner sizes must agree",
+            f"x1 {x1.shape} has {x1.shape[-1]} columns, x2 {x2.shape} has {rows} rows",
+            "did you mean x1 @ x2.mT?" if flipped else "check the order and the axes of the factors",
+        )
     try:
         batch = np.broadcast_shapes(x1.shape[:-2], x2.shape[:-2])
     except ValueError:
-        raise ShapeError("matmul", "the leading axes must broadcast", f"x1 {x1.shape}, x2 {x2.shape}", "reshape one of them") from None
-    return Spec(batch + x1.shape[-2:-1] * (x1.ndim > 1) + x2.shape[-1:] * (x2.ndim > 1), dtypes.result_type(x1.dtype, x2.dtype))
+        raise ShapeError(
+            "matmul", "the leading axes must broadcast", f"x1 {x1.shape}, x2 {x2.shape}", "reshape one of them"
+        ) from None
+    return Spec(
+        batch + x1.shape[-2:-1] * (x1.ndim > 1) + x2.shape[-1:] * (x2.ndim > 1), dtypes.result_type(x1.dtype, x2.dtype)
+    )
 
 
 def _rows(x):
@@ -97,9 +109,11 @@ def _right(g, x1, x2):
 def product(x1, x2):
     """The matrix product of raw arrays of one dtype."""
     if x1.itemsize == 2 and x1.dtype in HALF and x1.__class__ is np.ndarray:
-        return product(x1.astype(np.float32), x2.astype(np.float32)).astype(x1.dtype)  # BLAS has no narrow floats
-    if x2.ndim == 2 and x1.ndim > 2 and x1.flags.c_contiguous and x1.size and x1.shape[-1] == x2.shape[0]:
-        return np.matmul(x1.reshape(-1, x1.shape[-1]), x2).reshape(*x1.shape[:-1], x2.shape[1])
+        # BLAS has no narrow floats
+        return product(x1.astype(np.float32), x2.astype(np.float32)).astype(x1.dtype)
+    if x1.ndim > 2 and x2.ndim == 2 and (x1.flags.c_contiguous or 0 in x1.strides):
+        if x1.size and x1.shape[-1] == x2.shape[0]:  # one product over all rows instead of many small ones
+            return np.matmul(x1.reshape(-1, x1.shape[-1]), x2).reshape(*x1.shape[:-1], x2.shape[1])
     return np.matmul(x1, x2)
 
 
@@ -128,15 +142,19 @@ def _nonzero_scale(g, out):
     return where(flat, 0, g) / where(flat, 1, out)
 
 
-def _norm2_tangent(out, inputs, tangents, params):
+def norm2_tangent(out, inputs, tangents, params):
     (x,), (t,) = inputs, tangents
     terms = (x.conj() * t).astype(out.dtype) if dtypes.is_complex(x.dtype) else x * t
     return _nonzero_scale(sum(terms, *params), out)
 
 
-@custom(vjp=lambda g, out, x, axis: restore(_nonzero_scale(g, out), x, axis) * x, jvp=_norm2_tangent, promote=dtypes.to_floating,
-        infer=lambda x, axis, keepdims: Spec(reduced_shape("norm", x, axis, keepdims), dtypes.real_of(x.dtype)))  # fmt: skip
-def _norm2(x, axis, keepdims):
+@custom(
+    vjp=lambda g, out, x, axis: restore(_nonzero_scale(g, out), x, axis) * x,
+    jvp=norm2_tangent,
+    promote=dtypes.to_floating,
+    infer=lambda x, axis, keepdims: Spec(reduced_shape("norm", x, axis, keepdims), dtypes.real_of(x.dtype)),
+)
+def norm2(x, axis, keepdims):
     """x (...) -> (...) without `axis`, real. The root of the sum of squared magnitudes."""
     wide = widened(x)
     squares = wide * wide if wide.dtype.kind == "f" else wide.real**2 + wide.imag**2
@@ -164,10 +182,14 @@ def vector_norm(x, *, axis=None, keepdims=False, ord=2):
     x = floating(x)
     axes = normalize_axes("vector_norm", axis, x.ndim)
     if isinstance(ord, bool | str) or not isinstance(ord, int | float | np.number):
-        raise ArgumentError("norm", "ord of a vector norm is a number, inf or -inf", f"got ord={ord!r}",
-                            "'fro' and 'nuc' are for matrices: name two axes")  # fmt: skip
+        raise ArgumentError(
+            "norm",
+            "ord of a vector norm is a number, inf or -inf",
+            f"got ord={ord!r}",
+            "'fro' and 'nuc' are for matrices: name two axes",
+        )
     if ord == 2:
-        return _norm2(x, axes, keepdims)
+        return norm2(x, axes, keepdims)
     if ord == 0:
         return sum(not_equal(x, 0).astype(dtypes.real_of(x.dtype)), axes, keepdims)
     magnitudes = absolute(x)
@@ -196,7 +218,7 @@ def _p_norm(x, axes, keepdims, p):
 
 
 def normalize(x, axis=-1, order=2, epsilon=None):
-    """x (...) -> (...). The tensor divided by its norm along `axis`, at least `epsilon`. A scalar becomes a vector of one.
+    """x (...) -> (...). The tensor divided by its norm along `axis`; a scalar becomes a vector of one.
 
     Args:
         x: a tensor; integers become floatx.
@@ -220,7 +242,9 @@ def normalize(x, axis=-1, order=2, epsilon=None):
         x = expand_dims(x, 0)
     length = vector_norm(x, axis=axis, keepdims=True, ord=order)
     # Narrow floats may not hold 1e-7: the least divisor is then the least number they do hold.
-    least = builtins.max(config.epsilon() if epsilon is None else epsilon, float(dtypes.ml_dtypes.finfo(length.dtype).tiny))
+    least = builtins.max(
+        config.epsilon() if epsilon is None else epsilon, float(dtypes.ml_dtypes.finfo(length.dtype).tiny)
+    )
     return divide(x, maximum(length, least))
 
 
@@ -229,25 +253,35 @@ BLOCK = 1 << 20  # how many differences of coordinates are held at a time
 
 def _distances_spec(x, y):
     if x.ndim < 2 or y.ndim < 2 or x.shape[-1] != y.shape[-1]:
-        raise ShapeError("cdist", "two collections of vectors of one length are needed", f"x {x.shape}, y {y.shape}",
-                         "the last axis holds the coordinates, the one before it the vectors")  # fmt: skip
+        raise ShapeError(
+            "cdist",
+            "two collections of vectors of one length are needed",
+            f"x {x.shape}, y {y.shape}",
+            "the last axis holds the coordinates, the one before it the vectors",
+        )
     try:
         batch = np.broadcast_shapes(x.shape[:-2], y.shape[:-2])
     except ValueError:
-        raise ShapeError("cdist", "the leading axes must broadcast", f"x {x.shape}, y {y.shape}", "reshape one of them") from None
+        raise ShapeError(
+            "cdist", "the leading axes must broadcast", f"x {x.shape}, y {y.shape}", "reshape one of them"
+        ) from None
     return Spec((*batch, x.shape[-2], y.shape[-2]), x.dtype)
 
 
 def _distances_vjp(g, out, needs, x, y):
     weights = _nonzero_scale(g, out)
-    return (unbroadcast(sum(weights, -1, True) * x - weights @ y, x) if needs[0] else None,
-            unbroadcast(expand_dims(sum(weights, -2), -1) * y - weights.mT @ x, y) if needs[1] else None)  # fmt: skip
+    return (
+        unbroadcast(sum(weights, -1, True) * x - weights @ y, x) if needs[0] else None,
+        unbroadcast(expand_dims(sum(weights, -2), -1) * y - weights.mT @ x, y) if needs[1] else None,
+    )
 
 
 def _to_real(kinds):
     out = dtypes.to_floating(kinds)
     if dtypes.is_complex(out[0]):
-        raise ArgumentError("cdist", "real vectors are needed", f"got {out[0]}", "join real and imaginary parts to longer vectors")
+        raise ArgumentError(
+            "cdist", "real vectors are needed", f"got {out[0]}", "join real and imaginary parts to longer vectors"
+        )
     return out
 
 

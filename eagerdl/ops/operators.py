@@ -1,7 +1,10 @@
 """Installs operators and methods on `Tensor`: aliases of the ops themselves, so that they cost no extra call."""
 
-from eagerdl.ops import arithmetic, conversion, elementary, indexing, linalg, reduction
-from eagerdl.ops.shape import broadcast_to, expand_dims, reshape, squeeze, stack, transpose
+import numpy as np
+
+from eagerdl.ops import activation, arithmetic, arrangement, complex, conversion, cumulative, elementary, indexing, linalg
+from eagerdl.ops import logic, products, reduction, rounding, sorting, statistics
+from eagerdl.ops.shape import broadcast_to, expand_dims, ravel, reshape, squeeze, stack, swapaxes, transpose
 from eagerdl.tensor import Tensor
 
 
@@ -26,44 +29,76 @@ def _equality(op, otherwise):
     return call
 
 
+def _getitem(x, key):
+    return indexing._get_item(x, indexing.raw_key(key))
+
+
 def _iterate(x):
-    length = len(x)
-    return iter([x[i] for i in range(length)])
+    return iter([x[i] for i in range(len(x))])
+
+
+def _reshape(x, *shape):
+    return reshape(x, shape[0] if len(shape) == 1 else shape)
+
+
+def _transpose(x, *axes):
+    return transpose(x, axes[0] if len(axes) == 1 else axes or None)
+
+
+def _floor_and_rest(x1, x2):
+    return rounding.floor_divide(x1, x2), rounding.mod(x1, x2)
 
 
 BINARY = {
     "add": arithmetic.add, "sub": arithmetic.subtract, "mul": arithmetic.multiply, "truediv": arithmetic.divide,
-    "pow": elementary.power, "matmul": linalg.matmul,
+    "floordiv": rounding.floor_divide, "mod": rounding.mod, "divmod": _floor_and_rest, "pow": elementary.power,
+    "matmul": linalg.matmul, "and": logic.bitwise_and, "or": logic.bitwise_or, "xor": logic.bitwise_xor,
+    "lshift": logic.left_shift, "rshift": logic.right_shift,
 }  # fmt: skip
 
-for name, op in BINARY.items():
-    setattr(Tensor, f"__{name}__", op)
-    setattr(Tensor, f"__r{name}__", reflected(op))
+for _name, _op in BINARY.items():
+    setattr(Tensor, f"__{_name}__", _op)
+    setattr(Tensor, f"__r{_name}__", reflected(_op))
 
 Tensor.__eq__ = _equality(arithmetic.equal, False)
 Tensor.__ne__ = _equality(arithmetic.not_equal, True)
 Tensor.__lt__, Tensor.__le__ = arithmetic.less, arithmetic.less_equal
 Tensor.__gt__, Tensor.__ge__ = arithmetic.greater, arithmetic.greater_equal
-Tensor.__neg__, Tensor.__abs__ = arithmetic.negative, arithmetic.absolute
+Tensor.__neg__, Tensor.__abs__, Tensor.__invert__ = arithmetic.negative, arithmetic.absolute, logic.bitwise_not
 Tensor.__pos__ = lambda x: x
-Tensor.__getitem__ = indexing.get_item
+Tensor.__round__ = lambda x, decimals=0: rounding.round(x, decimals)
+Tensor.__getitem__ = _getitem
 Tensor.__iter__ = _iterate
 Tensor._pack = staticmethod(stack)
 
 METHODS = {
-    "astype": conversion.astype, "to": conversion.to, "to_device": conversion.to_device, "reshape": None,
-    "transpose": transpose, "broadcast_to": broadcast_to, "expand_dims": expand_dims,
-    "squeeze": squeeze, "conj": arithmetic.conj, "sum": reduction.sum, "mean": reduction.mean, "max": reduction.max, "min": reduction.min,
+    "abs": arithmetic.absolute, "all": reduction.all, "any": reduction.any, "argmax": reduction.argmax,
+    "argmin": reduction.argmin, "argsort": sorting.argsort, "astype": conversion.astype, "broadcast_to": broadcast_to,
+    "clip": rounding.clip, "conj": arithmetic.conj, "copy": conversion.copy, "cumprod": cumulative.cumprod,
+    "cumsum": cumulative.cumsum, "diagonal": arrangement.diagonal, "dot": products.dot, "exp": elementary.exp,
+    "expand_dims": expand_dims, "flatten": ravel, "log": elementary.log, "max": reduction.max, "mean": reduction.mean,
+    "min": reduction.min, "prod": reduction.prod, "ravel": ravel, "relu": activation.relu, "repeat": arrangement.repeat,
+    "reshape": _reshape, "round": rounding.round, "sigmoid": activation.sigmoid, "sign": arithmetic.sign,
+    "softmax": activation.softmax, "sort": sorting.sort, "split": arrangement.split, "sqrt": elementary.sqrt,
+    "square": arithmetic.square, "squeeze": squeeze, "std": statistics.std, "sum": reduction.sum, "swapaxes": swapaxes,
+    "take": indexing.take, "tanh": elementary.tanh, "tile": arrangement.tile, "to": conversion.to,
+    "to_device": conversion.to_device, "trace": arrangement.trace, "transpose": _transpose, "var": statistics.var,
 }  # fmt: skip
 
-
-def _reshape(x, *shape_):
-    return reshape(x, shape_[0] if len(shape_) == 1 else shape_)
-
-
-METHODS["reshape"] = _reshape
-for name, method in METHODS.items():
-    setattr(Tensor, name, method)
+for _name, _op in METHODS.items():
+    setattr(Tensor, _name, _op)
 
 Tensor.T = property(transpose, doc="The tensor with its axes reversed.")
 Tensor.mT = property(linalg.matrix_transpose, doc="The tensor with its last two axes exchanged.")
+Tensor.real = property(complex.real, doc="The real part.")
+Tensor.imag = property(complex.imag, doc="The imaginary part.")
+
+
+def install_numpy_functions(ops):
+    """Lets NumPy's own functions and ufuncs, given tensors, run the op of the same name and keep the gradient."""
+    for name, op in ops.items():
+        theirs = getattr(np, name, None)
+        if isinstance(theirs, np.ufunc):
+            Tensor._ufuncs.setdefault(theirs, op)
+        elif callable(op) and callable(theirs):
+            Tensor._functions[name] = op

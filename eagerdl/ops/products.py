@@ -11,8 +11,7 @@ import string
 
 import numpy as np
 
-from eagerdl import devices
-from eagerdl import dtypes
+from eagerdl import devices, dtypes
 from eagerdl.autograd import Spec, bilinear, linear, unbroadcast
 from eagerdl.errors import ArgumentError, DTypeError, ShapeError
 from eagerdl.ops.arithmetic import conj, multiply
@@ -29,13 +28,15 @@ __all__ = ["cross", "dot", "einsum", "inner", "kron", "outer", "tensordot", "vdo
 
 @functools.lru_cache(maxsize=1024)
 def _recipe(subscripts):
-    """How "ab,bc->ac" becomes a matrix product: (order of x1, order of x2, order of the product, axes in each group, swap)."""
+    """How "ab,bc->ac" becomes a matrix product: orders of axes of x1, x2, product; axes in each group; swap."""
     terms, out = subscripts.split("->")
     a, b = terms.split(",")
     batch = [c for c in out if c in a and c in b]
     left, right = [c for c in out if c not in b], [c for c in out if c not in a]
     inner_ = [c for c in a if c in b and c not in out]
-    swap = list(out) == batch + right + left and builtins.bool(left and right)  # the product of the operands in other order fits
+    swap = list(out) == batch + right + left and builtins.bool(
+        left and right
+    )  # the product of the operands in other order fits
     if swap:
         a, b, left, right = b, a, right, left
     orders = [_order(a, batch + left + inner_), _order(b, batch + inner_ + right), _order(batch + left + right, out)]
@@ -68,10 +69,13 @@ def _conjugate(x):
     return conj(x) if dtypes.is_complex(x.dtype) else x
 
 
-@bilinear(left=lambda g, x2, subscripts: _einsum_pair(g, _conjugate(x2), _turned(subscripts, 0)),
-          right=lambda g, x1, subscripts: _einsum_pair(_conjugate(x1), g, _turned(subscripts, 1)), infer=_pair_spec)  # fmt: skip
+@bilinear(
+    left=lambda g, x2, subscripts: _einsum_pair(g, _conjugate(x2), _turned(subscripts, 0)),
+    right=lambda g, x1, subscripts: _einsum_pair(_conjugate(x1), g, _turned(subscripts, 1)),
+    infer=_pair_spec,
+)
 def _einsum_pair(x1, x2, subscripts):
-    """x1, x2 -> the sum of products that `subscripts` names. Each letter of an operand is in the other or in the output."""
+    """x1, x2 -> the sum of products. Each letter of an operand is in the other one or in the output."""
     order1, order2, order, (batch, left, inner_, right), swap = _recipe(subscripts)
     if swap:
         x1, x2 = x2, x1
@@ -94,6 +98,14 @@ def _einsum_pair(x1, x2, subscripts):
     return out if order is None else out.transpose(order)
 
 
+def _contract(x1, x2, subscripts):
+    """`_einsum_pair`, or matmul itself where that is the same."""
+    order1, order2, order, counts, swap = _recipe(subscripts)
+    if order1 is None and order2 is None and order is None and counts[1:] == (1, 1, 1) and not swap:
+        return matmul(x1, x2)
+    return _einsum_pair(x1, x2, subscripts)
+
+
 # -- einsum ---------------------------------------------------------------------------------------
 
 
@@ -111,8 +123,10 @@ def _diagonal_view(x, labels):
     return as_strided(x, _diagonal_shape(x, labels), tuple(strides.values()))
 
 
-@linear(transpose=lambda g, x, labels: _on_diagonal(g, x.shape, labels),
-        infer=lambda x, labels: Spec(_diagonal_shape(x, labels), x.dtype))  # fmt: skip
+@linear(
+    transpose=lambda g, x, labels: _on_diagonal(g, x.shape, labels),
+    infer=lambda x, labels: Spec(_diagonal_shape(x, labels), x.dtype),
+)
 def _take_diagonal(x, labels):
     """x -> its elements where the indices of equal labels are equal: "iij" leaves "ij"."""
     return _diagonal_view(x, labels)
@@ -132,26 +146,38 @@ def _split(subscripts, count):
     inputs, arrow, out = text.partition("->")
     terms = inputs.split(",")
     if len(terms) != count:
-        raise ArgumentError("einsum", "there is one term for each operand", f"{subscripts!r} has {len(terms)} for {count} operands",
-                            "separate the terms by commas")  # fmt: skip
+        raise ArgumentError(
+            "einsum",
+            "there is one term for each operand",
+            f"{subscripts!r} has {len(terms)} for {count} operands",
+            "separate the terms by commas",
+        )
     for term in [*terms, out]:
         letters = term.replace("...", "", 1)
         wrong = next((c for c in letters if c not in string.ascii_letters), None)
         if wrong is not None:
-            raise ArgumentError("einsum", "subscripts are letters, commas, '...' once a term, and one '->'",
-                                f"{wrong!r} in {subscripts!r}", "name each axis by one letter, as in 'bij,bjk->bik'")  # fmt: skip
+            raise ArgumentError(
+                "einsum",
+                "subscripts are letters, commas, '...' once a term, and one '->'",
+                f"{wrong!r} in {subscripts!r}",
+                "name each axis by one letter, as in 'bij,bjk->bik'",
+            )
     return terms, out if arrow else None
 
 
 def _labelled(terms, shapes):
-    """For each operand a list of labels, one an axis; axes under an ellipsis are numbered from the right: 0, 1, 2, ..."""
+    """For each operand a label for each axis; those under an ellipsis are numbered from the right: 0, 1, 2, ..."""
     labelled = []
     for index, (term, shape) in enumerate(zip(terms, shapes, strict=True)):
         head, dots, tail = term.partition("...")
         named = len(head) + len(tail)
         if named > len(shape) if dots else named != len(shape):
-            raise ShapeError("einsum", "a term names each axis of its operand", f"operand {index} {shape} has {len(shape)} axes, "
-                             f"its term {term!r} names {named}", "add or drop letters, or let '...' stand for leading axes")  # fmt: skip
+            raise ShapeError(
+                "einsum",
+                "a term names each axis of its operand",
+                f"operand {index} {shape} has {len(shape)} axes, its term {term!r} names {named}",
+                "add or drop letters, or let '...' stand for leading axes",
+            )
         labelled.append([*head, *reversed(range(len(shape) - named)), *tail])
     return labelled
 
@@ -165,9 +191,15 @@ def _sizes(labelled, shapes):
             if known is None or (isinstance(label, int) and known == 1):
                 sizes[label], first[label] = size, index
             elif known != size and not (isinstance(label, int) and size == 1):
-                what = "the axes under '...' broadcast" if isinstance(label, int) else f"the letter {label!r} has one size"
-                raise ShapeError("einsum", what, f"operand {first[label]} {shapes[first[label]]} has {known}, "
-                                 f"operand {index} {shape} has {size}", "check the order of the letters")  # fmt: skip
+                what = (
+                    "the axes under '...' broadcast" if isinstance(label, int) else f"the letter {label!r} has one size"
+                )
+                raise ShapeError(
+                    "einsum",
+                    what,
+                    f"operand {first[label]} {shapes[first[label]]} has {known}, operand {index} {shape} has {size}",
+                    "check the order of the letters",
+                )
     return sizes
 
 
@@ -179,12 +211,24 @@ def _output(out, labelled, subscripts):
         return dots + sorted(c for c in set(counts) if counts.count(c) == 1)
     head, found, tail = out.partition("...")
     if dots and not found:
-        raise ArgumentError("einsum", "the output keeps the axes under '...'", f"{out!r} in {subscripts!r}", "write '...' behind the '->'")
+        raise ArgumentError(
+            "einsum",
+            "the output keeps the axes under '...'",
+            f"{out!r} in {subscripts!r}",
+            "write '...' behind the '->'",
+        )
     for c in head + tail:
         if not builtins.any(c in labels for labels in labelled):
-            raise ArgumentError("einsum", "each letter of the output comes from an operand", f"{c!r} in {subscripts!r}", "drop it")
+            raise ArgumentError(
+                "einsum", "each letter of the output comes from an operand", f"{c!r} in {subscripts!r}", "drop it"
+            )
         if (head + tail).count(c) > 1:
-            raise ArgumentError("einsum", "a letter comes once in the output", f"{c!r} in {subscripts!r}", "use edl.diag to spread a diagonal")
+            raise ArgumentError(
+                "einsum",
+                "a letter comes once in the output",
+                f"{c!r} in {subscripts!r}",
+                "use edl.diag to spread a diagonal",
+            )
     return [*head, *dots, *tail]
 
 
@@ -196,7 +240,9 @@ def _plan(subscripts, shapes):
     sizes = _sizes(labelled, shapes)
     out = _output(out, labelled, subscripts)
     if len(sizes) > len(string.ascii_letters):
-        raise ArgumentError("einsum", "at most 52 different axes fit", f"{subscripts!r} has {len(sizes)}", "reshape some axes into one")
+        raise ArgumentError(
+            "einsum", "at most 52 different axes fit", f"{subscripts!r} has {len(sizes)}", "reshape some axes into one"
+        )
     plain = {label: string.ascii_letters[i] for i, label in enumerate(sizes)}
     out = "".join(plain[label] for label in out)
     prepared, terms = [], []
@@ -213,7 +259,7 @@ def _plan(subscripts, shapes):
 
 
 def _pairs(terms, out, sizes):
-    """Which tensors are multiplied, in order: (number, number, subscripts); the products are numbered on from the operands."""
+    """Which tensors are multiplied: (number, number, subscripts) each; products are numbered on from the operands."""
     path = [(0, 1)]
     if len(terms) > 2:
         dummies = [np.broadcast_to(np.empty(()), tuple(sizes[c] for c in term)) for term in terms]
@@ -222,7 +268,7 @@ def _pairs(terms, out, sizes):
     for group in path if len(terms) > 1 else ():
         taken = [waiting[place] for place in group]
         while len(taken) > 1:
-            first, second = taken.pop(), taken.pop()
+            first, second = taken.pop(0), taken.pop(0)
             waiting = [number for number in waiting if number not in (first, second)]
             later = "".join([out, *[terms[number] for number in waiting]])
             made = "".join(c for c in dict.fromkeys(terms[first] + terms[second]) if c in later) if waiting else out
@@ -236,10 +282,10 @@ def _pairs(terms, out, sizes):
 def einsum(subscripts, *operands, optimize=None):
     """subscripts, tensors -> the tensor that the subscripts after ``->`` name. Einstein's summation.
 
-    Each operand has a term that names its axes by letters; a letter that is missing in the output is summed over, one that
-    an operand repeats takes its diagonal. ``...`` stands for further axes, which broadcast. Without ``->`` the output has
-    the letters that come once, in alphabetical order. Two operands become one matrix product; more are contracted in
-    pairs, in a greedy order.
+    Each operand has a term that names its axes by letters; a letter that is missing in the output is summed over, one
+    that an operand repeats takes its diagonal. ``...`` stands for further axes, which broadcast. Without ``->`` the
+    output has the letters that come once, in alphabetical order. Two operands become one matrix product; more are
+    contracted in pairs, in a greedy order.
 
     Args:
         subscripts: as in ``"bij,bjk->bik"``.
@@ -258,8 +304,12 @@ def einsum(subscripts, *operands, optimize=None):
         Tensor(shape=(), dtype=float32, 5.)
     """
     if not isinstance(subscripts, str):
-        raise DTypeError("einsum", "the first argument holds the subscripts as text", f"got {type(subscripts).__name__}",
-                         "write them as 'ij,jk->ik'")  # fmt: skip
+        raise DTypeError(
+            "einsum",
+            "the first argument holds the subscripts as text",
+            f"got {type(subscripts).__name__}",
+            "write them as 'ij,jk->ik'",
+        )
     if not operands:
         raise ArgumentError("einsum", "at least one operand is needed", "none came", "pass a tensor for each term")
     xs = [convert_to_tensor(x) for x in operands]
@@ -277,7 +327,7 @@ def einsum(subscripts, *operands, optimize=None):
         xs[i] = x
     dtype = dtypes.result_type(*[x.dtype for x in xs])
     for first, second, pair in pairs:
-        xs.append(_einsum_pair(xs[first], xs[second], pair))
+        xs.append(_contract(xs[first], xs[second], pair))
     out = xs[-1] if order is None else transpose(xs[-1], order)
     return out if out.dtype == dtype else out.astype(dtype)
 
@@ -293,28 +343,43 @@ def _contracted(where, axes, x1, x2):
     """The two tuples of axes that a tensordot sums over."""
     if isinstance(axes, int):
         if axes < 0 or axes > builtins.min(x1.ndim, x2.ndim):
-            raise ShapeError(where, "axes counts axes that both tensors have", f"got axes={axes} for x1 {x1.shape}, x2 {x2.shape}",
-                             "name the axes, as in ((0,), (1,))")  # fmt: skip
+            raise ShapeError(
+                where,
+                "axes counts axes that both tensors have",
+                f"got axes={axes} for x1 {x1.shape}, x2 {x2.shape}",
+                "name the axes, as in ((0,), (1,))",
+            )
         return tuple(range(x1.ndim - axes, x1.ndim)), tuple(range(axes))
     try:
         first, second = axes
     except (TypeError, ValueError):
-        raise ArgumentError(where, "axes is a number or a pair of axes", f"got axes={axes!r}", "use ((0, 1), (1, 0))") from None
+        raise ArgumentError(
+            where, "axes is a number or a pair of axes", f"got axes={axes!r}", "use ((0, 1), (1, 0))"
+        ) from None
     first, second = ((one,) if isinstance(one, int) else tuple(one) for one in (first, second))
     if len(first) != len(second):
         raise ArgumentError(where, "as many axes of x1 as of x2 are summed over", f"got axes={axes!r}", "pair them up")
-    return (tuple(normalize_axis(where, axis, x1.ndim) for axis in first), tuple(normalize_axis(where, axis, x2.ndim) for axis in second))
+    return (
+        tuple(normalize_axis(where, axis, x1.ndim) for axis in first),
+        tuple(normalize_axis(where, axis, x2.ndim) for axis in second),
+    )
 
 
 def _dot_over(where, x1, x2, axes1, axes2):
     """The sum of products over the paired axes; the other axes of x1 come first."""
     for i, j in zip(axes1, axes2, strict=True):
         if x1.shape[i] != x2.shape[j]:
-            raise ShapeError(where, "axes that are summed over have one size", f"axis {i} of x1 {x1.shape} has {x1.shape[i]}, "
-                             f"axis {j} of x2 {x2.shape} has {x2.shape[j]}", "check which axes belong together")  # fmt: skip
+            raise ShapeError(
+                where,
+                "axes that are summed over have one size",
+                f"axis {i} of x1 {x1.shape} has {x1.shape[i]}, axis {j} of x2 {x2.shape} has {x2.shape[j]}",
+                "check which axes belong together",
+            )
     if len(set(axes1)) != len(axes1) or len(set(axes2)) != len(axes2):
-        raise ShapeError(where, "each axis may come once", f"got axes {axes1} of x1 and {axes2} of x2", "drop the duplicate")
-    return _einsum_pair(x1, x2, _dot_subscripts(x1.ndim, x2.ndim, axes1, axes2))
+        raise ShapeError(
+            where, "each axis may come once", f"got axes {axes1} of x1 and {axes2} of x2", "drop the duplicate"
+        )
+    return _contract(x1, x2, _dot_subscripts(x1.ndim, x2.ndim, axes1, axes2))
 
 
 @functools.lru_cache(maxsize=1024)
@@ -347,8 +412,9 @@ def tensordot(x1, x2, axes=2):
 
 
 def dot(x1, x2):
-    """x1 (..., k), x2 (..., k, n) or (k,) -> (..., ..., n). The sum of products over the last axis of x1 and the last but one
-    of x2; scalars multiply. For two matrices the matrix product.
+    """x1 (..., k), x2 (..., k, n) or (k,) -> (..., ..., n). The sum of products over the axes k; scalars multiply.
+
+    For two matrices it is the matrix product. Unlike `matmul` it combines all leading axes of x1 with those of x2.
 
     Raises:
         ShapeError: if the sizes of these axes differ.
@@ -406,7 +472,12 @@ def vdot(x1, x2):
     """
     x1, x2 = _pair(x1, x2)
     if x1.size != x2.size:
-        raise ShapeError("vdot", "both tensors have the same number of elements", f"x1 {x1.shape}, x2 {x2.shape}", "use edl.dot or edl.inner")
+        raise ShapeError(
+            "vdot",
+            "both tensors have the same number of elements",
+            f"x1 {x1.shape}, x2 {x2.shape}",
+            "use edl.dot or edl.inner",
+        )
     return matmul(_conjugate(reshape(x1, (x1.size,))), reshape(x2, (x2.size,)))
 
 
@@ -427,8 +498,12 @@ def vecdot(x1, x2, *, axis=-1):
     x1, x2 = _pair(x1, x2)
     first, second = (normalize_axis("vecdot", axis, x.ndim) for x in (x1, x2))
     if x1.shape[first] != x2.shape[second]:
-        raise ShapeError("vecdot", "both vectors have one length", f"axis {axis} of x1 {x1.shape} has {x1.shape[first]}, "
-                         f"of x2 {x2.shape} {x2.shape[second]}", "vectors do not broadcast; check the axis")  # fmt: skip
+        raise ShapeError(
+            "vecdot",
+            "both vectors have one length",
+            f"axis {axis} of x1 {x1.shape} has {x1.shape[first]}, of x2 {x2.shape} {x2.shape[second]}",
+            "vectors do not broadcast; check the axis",
+        )
     x1, x2 = _moved(x1, first, -1), _moved(x2, second, -1)
     return squeeze(matmul(expand_dims(_conjugate(x1), -2), expand_dims(x2, -1)), (-2, -1))
 
@@ -464,12 +539,20 @@ def _cross_spec(x1, x2):
     try:
         shape = np.broadcast_shapes(x1.shape, x2.shape)
     except ValueError:
-        raise ShapeError("cross", "the axes beside the vectors must broadcast", f"x1 {x1.shape}, x2 {x2.shape}", "reshape one of them") from None
+        raise ShapeError(
+            "cross",
+            "the axes beside the vectors must broadcast",
+            f"x1 {x1.shape}, x2 {x2.shape}",
+            "reshape one of them",
+        ) from None
     return Spec(shape, dtypes.result_type(x1.dtype, x2.dtype))
 
 
-@bilinear(left=lambda g, x1_spec, x2: unbroadcast(_cross3(_conjugate(x2), g), x1_spec),
-          right=lambda g, x1, x2_spec: unbroadcast(_cross3(g, _conjugate(x1)), x2_spec), infer=_cross_spec)  # fmt: skip
+@bilinear(
+    left=lambda g, x1_spec, x2: unbroadcast(_cross3(_conjugate(x2), g), x1_spec),
+    right=lambda g, x1, x2_spec: unbroadcast(_cross3(g, _conjugate(x1)), x2_spec),
+    infer=_cross_spec,
+)
 def _cross3(x1, x2):
     """x1 (..., 3), x2 (..., 3) -> (..., 3)."""
     a, b = [x1[..., i] for i in range(3)], [x2[..., i] for i in range(3)]
@@ -501,8 +584,12 @@ def cross(x1, x2, axisa=-1, axisb=-1, axisc=-1, axis=None):
     x2 = _moved(x2, normalize_axis("cross", axisb, x2.ndim), -1)
     sizes = x1.shape[-1], x2.shape[-1]
     if not set(sizes) <= {2, 3}:
-        raise ShapeError("cross", "vectors of length 3 or 2 are needed", f"x1 has {sizes[0]} along its axis {axisa}, x2 {sizes[1]} along {axisb}",
-                         "name the axis that holds the vectors")  # fmt: skip
+        raise ShapeError(
+            "cross",
+            "vectors of length 3 or 2 are needed",
+            f"x1 has {sizes[0]} along its axis {axisa}, x2 {sizes[1]} along {axisb}",
+            "name the axis that holds the vectors",
+        )
     if sizes == (2, 2):
         return x1[..., 0] * x2[..., 1] - x1[..., 1] * x2[..., 0]
     x1, x2 = _in_space(x1), _in_space(x2)

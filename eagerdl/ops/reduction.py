@@ -5,8 +5,7 @@ import math
 
 import numpy as np
 
-from eagerdl import devices
-from eagerdl import dtypes
+from eagerdl import devices, dtypes
 from eagerdl.autograd import Spec, custom, linear
 from eagerdl.autograd.primitive import zeros_like
 from eagerdl.errors import ArgumentError
@@ -15,19 +14,14 @@ from eagerdl.ops.conversion import astype, convert_to_tensor
 from eagerdl.ops.shape import broadcast_to, concatenate, normalize_axes, normalize_axis, reshape, transpose
 
 __all__ = [
-    "all", "amax", "amin", "any", "argmax", "argmin", "count_nonzero", "max", "mean", "min", "nanargmax", "nanargmin", "nanmax",
-    "nanmean", "nanmin", "nanprod", "nansum", "prod", "ptp", "sum",
+    "all", "amax", "amin", "any", "argmax", "argmin", "count_nonzero", "max", "mean", "min", "nanargmax", "nanargmin",
+    "nanmax", "nanmean", "nanmin", "nanprod", "nansum", "prod", "ptp", "sum",
 ]  # fmt: skip
 
 ndarray, add_up = np.ndarray, np.add.reduce
 
 
 # -- what reductions share ----------------------------------------------------------------------
-
-
-def axes_of(where, axis, ndim):
-    """An axis argument in the form that NumPy takes: None, or a tuple counted from the left without duplicates."""
-    return None if axis is None else normalize_axes(where, axis, ndim)
 
 
 def reduced_shape(where, x, axis, keepdims):
@@ -39,7 +33,9 @@ def reduced_shape(where, x, axis, keepdims):
 
 
 def restore(g, x, axis):
-    """`g`, which came from a reduction of x over `axis`, with the reduced axes back at size 1."""
+    """`g`, from a reduction of x over `axis`, with the reduced axes back at size 1; shape () broadcasts as it is."""
+    if not g.shape:
+        return g
     axes = normalize_axes("reduction", axis, x.ndim)
     shape = tuple(1 if i in axes else n for i, n in enumerate(x.shape))
     return g if g.shape == shape else reshape(g, shape)
@@ -70,7 +66,11 @@ def split_axes(y, shape, axis):
     axes = normalize_axes("reduction", axis, len(shape))
     order = (*[i for i in builtins.range(len(shape)) if i not in axes], *axes)
     y = reshape(y, tuple(shape[i] for i in order))
-    return y if order == tuple(builtins.range(len(shape))) else transpose(y, tuple(order.index(i) for i in builtins.range(len(shape))))
+    return (
+        y
+        if order == tuple(builtins.range(len(shape)))
+        else transpose(y, tuple(order.index(i) for i in builtins.range(len(shape))))
+    )
 
 
 def sum_dtype(dtype):
@@ -136,10 +136,10 @@ sum.primitive = _sum.primitive
 
 
 def _others(x):
-    """x (..., n) -> (..., n). For each element the product of all the others, without a division, so that zeros do no harm.
+    """x (..., n) -> (..., n). For each element the product of all others, without a division: zeros do no harm.
 
-    By a tree: pair each element of the left half with one of the right; what is missing from a pair's product is missing
-    from both, times the partner.
+    By a tree: pair each element of the left half with one of the right; for both the product of the others is that of
+    the pair's others, times the partner.
     """
     n = x.shape[-1]
     if n < 2:
@@ -224,7 +224,7 @@ def mean(x, axis=None, keepdims=False):
 
 
 def _shares(x, out, axis):
-    """The share of each element in the extreme `out`: equal parts for those that attain it; nothing if `initial` did."""
+    """The share of each element in the extreme `out`: equal parts for those that attain it, nothing for `initial`."""
     hits = (x == restore(out, x, axis)).astype(x.dtype)
     return hits / maximum(_sum(hits, axis, True), 1)
 
@@ -242,8 +242,8 @@ def _extreme_spec(where):
     def infer(x, axis, keepdims, initial):
         shape = reduced_shape(where, x, axis, keepdims)
         if initial is None and count(x, axis) == 0 and math.prod(shape) > 0:
-            raise ArgumentError(where, "at least one element is needed along the reduced axes", f"x {x.shape}, axis={axis}",
-                                "pass initial=, or check what emptied x")  # fmt: skip
+            raise ArgumentError(where, "at least one element is needed along the reduced axes",
+                                f"x {x.shape}, axis={axis}", "pass initial=, or check what emptied x")  # fmt: skip
         return Spec(shape, x.dtype)
 
     return infer
@@ -350,7 +350,7 @@ def _arg_spec(where):
 
 @custom(infer=_arg_spec("argmax"))
 def argmax(x, axis=None, keepdims=False):
-    """x (...) -> (...) without `axis`, int32. Where the largest element is: the first if several are; NaNs count as largest.
+    """x (...) -> (...) without `axis`, int32. Where the largest element is, the first of several; NaNs count as such.
 
     Args:
         x: a tensor.
@@ -371,7 +371,7 @@ def argmax(x, axis=None, keepdims=False):
 
 @custom(infer=_arg_spec("argmin"))
 def argmin(x, axis=None, keepdims=False):
-    """x (...) -> (...) without `axis`, int32. Where the smallest element is: the first if several are; NaNs count as smallest.
+    """x (...) -> (...) without `axis`, int32. Where the smallest element is, the first of several; NaNs count as such.
 
     Args:
         x: a tensor.
@@ -439,7 +439,7 @@ def count_nonzero(x, axis=None, *, keepdims=False):
 
 
 def replace_nans(x, value):
-    """x with `value` in place of NaNs, through which no gradient flows, and where they were (None: there cannot be any)."""
+    """x with `value` in place of NaNs, through which no gradient flows, and where they were (None for integers)."""
     x = convert_to_tensor(x)
     if not dtypes.is_inexact(x.dtype):
         return x, None
@@ -477,7 +477,7 @@ def nanmean(x, axis=None, keepdims=False):
     x, nans = replace_nans(x, 0)
     if nans is None:
         return mean(x, axis, keepdims)
-    # Sum and quotient in float32 or wider: the sum of many float16 numbers may exceed their range where the mean does not.
+    # In float32 or wider: the sum of many float16 numbers may exceed their range where the mean does not.
     wide = x.astype(dtypes.float32) if x.dtype.itemsize == 2 else x
     left = astype(sum(nans == False, axis, keepdims), dtypes.real_of(wide.dtype))  # noqa: E712  (elementwise)
     return astype(sum(wide, axis, keepdims) / left, x.dtype)

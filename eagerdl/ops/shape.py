@@ -1,19 +1,20 @@
 """Shapes and axes: reshape, transpose, broadcast, join. All linear; the transposed rules stand beside them."""
 
 import builtins
+import itertools
 import math
 
 import numpy as np
 
 from eagerdl import devices, dtypes
-from eagerdl.autograd import Spec, linear, unbroadcast
+from eagerdl.autograd import Spec, custom, linear, unbroadcast
 from eagerdl.errors import ArgumentError, DTypeError, ShapeError
 from eagerdl.ops.conversion import convert_to_tensor
-from eagerdl.tensor import Tensor
+from eagerdl.tensor import Tensor, from_array
 
 __all__ = [
-    "broadcast_arrays", "broadcast_shapes", "broadcast_to", "concatenate", "expand_dims", "moveaxis", "ndim", "permute_dims", "ravel",
-    "reshape", "size", "squeeze", "stack", "swapaxes", "transpose",
+    "broadcast_arrays", "broadcast_shapes", "broadcast_to", "concatenate", "expand_dims", "moveaxis", "ndim",
+    "permute_dims", "ravel", "reshape", "size", "squeeze", "stack", "swapaxes", "transpose",
 ]  # fmt: skip
 
 
@@ -26,7 +27,9 @@ def normalize_axis(where, axis, ndim):
     try:
         axis = axis.__index__()
     except AttributeError:
-        raise DTypeError(where, "an axis is an integer", f"got {axis!r}", "count axes from 0, or from -1 at the right") from None
+        raise DTypeError(
+            where, "an axis is an integer", f"got {axis!r}", "count axes from 0, or from -1 at the right"
+        ) from None
     if not -ndim <= axis < ndim:
         allowed = f"from {-ndim} to {ndim - 1}" if ndim else "none: the tensor has shape ()"
         raise ShapeError(where, f"axis must name one of the {ndim} axes", f"got axis={axis}", f"allowed are {allowed}")
@@ -57,7 +60,9 @@ def shape_of(where, shape):
     try:
         return tuple(n.__index__() for n in shape)
     except (AttributeError, TypeError):
-        raise DTypeError(where, "a shape is an int or a sequence of ints", f"got {shape!r}", "use () for a scalar") from None
+        raise DTypeError(
+            where, "a shape is an int or a sequence of ints", f"got {shape!r}", "use () for a scalar"
+        ) from None
 
 
 def _reshaped(x, newshape):
@@ -66,7 +71,9 @@ def _reshaped(x, newshape):
     known = math.prod(n for n in shape if n != -1)
     holes = shape.count(-1)
     if holes > 1 or builtins.any(n < -1 for n in shape):
-        raise ShapeError("reshape", "at most one size may be -1, to be worked out", f"got {shape}", "give the other sizes")
+        raise ShapeError(
+            "reshape", "at most one size may be -1, to be worked out", f"got {shape}", "give the other sizes"
+        )
     if holes and known and size % known == 0:
         shape = tuple(size // known if n == -1 else n for n in shape)
     if math.prod(shape) != size or (holes and not known):
@@ -162,8 +169,8 @@ def _moved_order(x, source, destination):
     """The order of the axes of x after those of `source` went to `destination`."""
     came, go = normalize_axes("moveaxis", source, x.ndim), normalize_axes("moveaxis", destination, x.ndim)
     if len(came) != len(go):
-        raise ShapeError("moveaxis", "each source needs a destination", f"got source={source!r}, destination={destination!r}",
-                         "give as many of both")  # fmt: skip
+        raise ShapeError("moveaxis", "each source needs a destination",
+                         f"got source={source!r}, destination={destination!r}", "give as many of both")  # fmt: skip
     order = [axis for axis in builtins.range(x.ndim) if axis not in came]
     for to, axis in sorted(zip(go, came, strict=True)):
         order.insert(to, axis)
@@ -239,7 +246,8 @@ def broadcast_to(x, shape):
         [[1 2]
          [1 2]])
     """
-    shape = shape_of("broadcast_to", shape)
+    if shape.__class__ is not tuple:
+        shape = shape_of("broadcast_to", shape)
     if x.__class__ is np.ndarray and math.prod(shape) <= SMALL and x.ndim <= len(shape):
         out = np.empty(shape, x.dtype)
         out[...] = x
@@ -262,7 +270,8 @@ def broadcast_shapes(*shapes):
         return np.broadcast_shapes(*given)
     except ValueError:
         raise ShapeError("broadcast_shapes", "shapes must broadcast: aligned at the right, sizes must be equal or 1",
-                         f"got {', '.join(map(repr, given))}", "reshape one of them, as with edl.expand_dims") from None  # fmt: skip
+                         f"got {', '.join(map(repr, given))}",
+                         "reshape one of them, as with edl.expand_dims") from None  # fmt: skip
 
 
 def broadcast_arrays(*arrays):
@@ -280,8 +289,8 @@ def broadcast_arrays(*arrays):
         shape = np.broadcast_shapes(*[x.shape for x in tensors])
     except ValueError:
         came = ", ".join(f"arrays[{i}] {x.shape}" for i, x in enumerate(tensors))
-        raise ShapeError("broadcast_arrays", "shapes must broadcast: aligned at the right, sizes must be equal or 1", came,
-                         "reshape one of them, as with edl.expand_dims") from None  # fmt: skip
+        raise ShapeError("broadcast_arrays", "shapes must broadcast: aligned at the right, sizes must be equal or 1",
+                         came, "reshape one of them, as with edl.expand_dims") from None  # fmt: skip
     return [x if x.shape == shape else broadcast_to(x, shape) for x in tensors]
 
 
@@ -337,7 +346,9 @@ def squeeze(x, axis=None):
 def _concatenated(xs, axis):
     first = xs[0]
     if not first.ndim:
-        raise ShapeError("concatenate", "tensors of at least one axis are needed", "one has shape ()", "use edl.stack for scalars")
+        raise ShapeError(
+            "concatenate", "tensors of at least one axis are needed", "one has shape ()", "use edl.stack for scalars"
+        )
     axis = normalize_axis("concatenate", axis, first.ndim)
     for i, x in enumerate(xs):
         if x.ndim != first.ndim or x.shape[:axis] + x.shape[axis + 1 :] != first.shape[:axis] + first.shape[axis + 1 :]:
@@ -347,18 +358,17 @@ def _concatenated(xs, axis):
     return Spec((*first.shape[:axis], total, *first.shape[axis + 1 :]), dtypes.result_type(*[x.dtype for x in xs]))
 
 
-def _pieces(g, xs, axis):
-    """The parts of a cotangent that belong to the tensors that were joined."""
-    axis %= g.ndim
-    out, start = [], 0
-    for x in xs:
-        stop = start + x.shape[axis]
-        out.append(g[(slice(None),) * axis + (slice(start, stop),)])
-        start = stop
-    return out
+def _joints(xs, axis):
+    """The places along `axis` where the tensors that were joined meet."""
+    return tuple(itertools.accumulate([x.shape[axis] for x in xs[:-1]]))
 
 
-@linear(transpose=lambda g, xs, axis: _pieces(g, xs, axis), infer=_concatenated, promote=dtypes.to_common, variadic=True)
+@linear(
+    transpose=lambda g, xs, axis: _split(g, _joints(xs, axis), axis % g.ndim),
+    infer=_concatenated,
+    promote=dtypes.to_common,
+    variadic=True,
+)
 def _concatenate(xs, axis):
     """xs: arrays that differ along `axis` only -> one array."""
     return devices.module_of(xs[0]).concatenate(xs, axis)
@@ -393,6 +403,17 @@ def _list_of_tensors(where, xs):
     return xs
 
 
+def _stacked(xs, axis):
+    first = xs[0].shape
+    return Spec((*first[:axis], len(xs), *first[axis:]), dtypes.result_type(*[x.dtype for x in xs]))
+
+
+@linear(transpose=lambda g, axis: _unstack(g, axis), infer=_stacked, promote=dtypes.to_common, variadic=True)
+def _stack(xs, axis):
+    """xs: arrays of one shape -> one array, along a new axis."""
+    return devices.module_of(xs[0]).stack(xs, axis)
+
+
 def stack(x, axis=0):
     """x: n tensors (...) of one shape -> (..., n, ...). Joined along a new axis.
 
@@ -411,4 +432,49 @@ def stack(x, axis=0):
             raise ShapeError("stack", "all tensors must have one shape", f"x[0] {xs[0].shape}, x[{i}] {one.shape}",
                              "use edl.concatenate for tensors that differ along an axis")  # fmt: skip
     axis = normalize_axis("stack", axis, xs[0].ndim + 1)
-    return concatenate([expand_dims(one, axis) for one in xs], axis)
+    return _stack(xs, axis)
+
+
+# -- taking apart -------------------------------------------------------------------------------
+
+
+def _along(axis, part):
+    """The index that takes `part` along `axis` and everything along the axes before it."""
+    return (slice(None),) * axis + (part,)
+
+
+def _none_as_zeros(gs, shapes):
+    """The cotangents of several results, with zeros for those that nobody used."""
+    like = next(g for g in gs if g is not None)
+    xp = devices.module_of(like._array)
+    return [from_array(xp.zeros(shape, like.dtype)) if g is None else g for g, shape in zip(gs, shapes, strict=True)]
+
+
+def _piece_shapes(x, cuts, axis):
+    edges = (0, *cuts, x.shape[axis])
+    return [(*x.shape[:axis], stop - start, *x.shape[axis + 1 :]) for start, stop in itertools.pairwise(edges)]
+
+
+@custom(
+    vjp=lambda g, x_spec, cuts, axis: concatenate(_none_as_zeros(g, _piece_shapes(x_spec, cuts, axis)), axis),
+    infer=lambda x, cuts, axis: tuple(Spec(shape, x.dtype) for shape in _piece_shapes(x, cuts, axis)),
+    several=True,
+)
+def _split(x, cuts, axis):
+    """x (..., n, ...) -> the pieces between the places `cuts`, which rise from 0 to n."""
+    edges = (0, *cuts, x.shape[axis])
+    return tuple([x[_along(axis, slice(start, stop))] for start, stop in itertools.pairwise(edges)])
+
+
+def _slices(x, axis):
+    return [x.shape[:axis] + x.shape[axis + 1 :]] * x.shape[axis]
+
+
+@custom(
+    vjp=lambda g, x_spec, axis: stack(_none_as_zeros(g, _slices(x_spec, axis)), axis),
+    infer=lambda x, axis: tuple(Spec(shape, x.dtype) for shape in _slices(x, axis)),
+    several=True,
+)
+def _unstack(x, axis):
+    """x (..., n, ...) -> its n slices (...)."""
+    return tuple([x[_along(axis, i)] for i in builtins.range(x.shape[axis])])

@@ -5,20 +5,19 @@ import collections
 
 import numpy as np
 
-from eagerdl import devices
-from eagerdl import dtypes
+from eagerdl import devices, dtypes
 from eagerdl.autograd import Spec, custom
 from eagerdl.errors import ArgumentError, DTypeError, ShapeError
 from eagerdl.ops.arithmetic import where
 from eagerdl.ops.conversion import convert_to_tensor
-from eagerdl.ops.indexing import _add_along_axis, _take_along_axis, take
+from eagerdl.ops.indexing import _add_along_axis, _along, _fixed_index, _take_along_axis, take
 from eagerdl.ops.reduction import sum
 from eagerdl.ops.shape import expand_dims, normalize_axis, reshape
 from eagerdl.tensor import from_array
 
 __all__ = [
-    "argpartition", "argsort", "in_top_k", "isin", "nonzero", "searchsorted", "sort", "top_k", "unique", "unique_all", "unique_counts",
-    "unique_inverse", "unique_values",
+    "argpartition", "argsort", "in_top_k", "isin", "nonzero", "searchsorted", "sort", "top_k", "unique", "unique_all",
+    "unique_counts", "unique_inverse", "unique_values",
 ]  # fmt: skip
 
 
@@ -58,9 +57,18 @@ def _sort_jvp(out, inputs, tangents, params):
     return _take_along_axis(t, _argsort(x, axis, descending), axis % x.ndim)
 
 
+@custom(vjp=(lambda g, order, axis: _take_along_axis(g, order, axis), None), tensors=2,
+        jvp=_fixed_index(lambda t, order, axis: _put_back(t, order, axis)),
+        infer=lambda x, order, axis: Spec(x.shape, x.dtype))  # fmt: skip
+def _put_back(x, order, axis):
+    """x (..., n, ...), order (..., n, ...) -> (..., n, ...). Undoes the permutation `order` along `axis`."""
+    out = devices.module_of(x).empty_like(x)
+    out[_along(order, x.shape, axis)] = x
+    return out
+
+
 def _sort_vjp(g, x, axis, descending):
-    """Sorting permutes, so the cotangent takes the inverse permutation: that by which the order itself is sorted."""
-    return _take_along_axis(g, _argsort(_argsort(x, axis, descending), axis), axis % x.ndim)
+    return _put_back(g, _argsort(x, axis, descending), axis % x.ndim)
 
 
 @custom(vjp=_sort_vjp, jvp=_sort_jvp, infer=_order_spec("sort"))
@@ -80,7 +88,9 @@ def _with_axis(where, x, axis):
 
 
 def sort(x, axis=-1, *, descending=False, stable=True):
-    """x (..., n, ...) -> (..., n, ...). The elements in order along `axis`; NaNs count as largest. The gradient follows them.
+    """x (..., n, ...) -> (..., n, ...). The elements in order along `axis`; NaNs count as largest.
+
+    The gradient follows the elements.
 
     Args:
         x: a tensor.
@@ -148,8 +158,8 @@ def argpartition(x, kth, axis=-1):
     if not builtins.all(hasattr(rank, "__index__") for rank in ranks):
         raise DTypeError("argpartition", "a rank is an int", f"got kth={kth!r}", "count ranks from 0")
     if not builtins.all(-n <= rank < n for rank in ranks):
-        raise ArgumentError("argpartition", f"a rank lies from 0 to {n - 1}", f"got kth={kth!r} for x {x.shape}, axis={axis}",
-                            "count ranks from 0")  # fmt: skip
+        raise ArgumentError("argpartition", f"a rank lies from 0 to {n - 1}",
+                            f"got kth={kth!r} for x {x.shape}, axis={axis}", "count ranks from 0")  # fmt: skip
     return _argpartition(x, ranks[0].__index__() if len(ranks) == 1 else ranks, axis)
 
 
@@ -163,7 +173,9 @@ def _top_indices(x, k):
         some = np.sort(np.argpartition(x, n - k, -1)[..., n - k :], -1)
         values = np.take_along_axis(x, some, -1)
         least = values.min(-1, keepdims=True)
-        if ((x >= least).sum(-1) == k).all():  # no ties at the border (and no NaNs), where the choice would not be the first
+        if (
+            (x >= least).sum(-1) == k
+        ).all():  # no ties at the border (and no NaNs), where the choice would not be the first
             return np.take_along_axis(some, k - 1 - np.argsort(values[..., ::-1], -1, kind="stable")[..., ::-1], -1)
     order = x[..., ::-1].argsort(axis=-1, kind="stable")[..., ::-1][..., :k]
     return n - 1 - order
@@ -171,12 +183,14 @@ def _top_indices(x, k):
 
 def _top_k_spec(x, k):
     if not x.ndim:
-        raise ShapeError("top_k", "an axis to choose from is needed", "x has shape ()", "pass a vector, or a stack of them")
+        raise ShapeError(
+            "top_k", "an axis to choose from is needed", "x has shape ()", "pass a vector, or a stack of them"
+        )
     if not hasattr(k, "__index__"):
         raise DTypeError("top_k", "k is an int", f"got k={k!r}", "say how many to take")
     if not 0 <= k <= x.shape[-1]:
-        raise ArgumentError("top_k", f"k lies from 0 to the size {x.shape[-1]} of the last axis", f"got k={k}, x {x.shape}",
-                            "take fewer")  # fmt: skip
+        raise ArgumentError("top_k", f"k lies from 0 to the size {x.shape[-1]} of the last axis",
+                            f"got k={k}, x {x.shape}", "take fewer")  # fmt: skip
     shape = (*x.shape[:-1], int(k))
     return Spec(shape, x.dtype), Spec(shape, dtypes.int32)
 
@@ -197,6 +211,9 @@ def _top_k(x, k):
     _top_k_spec(x, k)  # a slice would let a wrong k pass
     index = _top_indices(comparable(x), k)
     return devices.module_of(x).take_along_axis(x, index, -1), index.astype(np.int32)
+
+
+TopK = collections.namedtuple("TopK", ["values", "indices"])
 
 
 def top_k(x, k, sorted=True):
@@ -224,7 +241,7 @@ def top_k(x, k, sorted=True):
     return TopK(*_top_k(x, k))
 
 
-TopK = collections.namedtuple("TopK", ["values", "indices"])
+top_k.primitive = _top_k.primitive
 
 
 def in_top_k(targets, predictions, k):
@@ -244,9 +261,12 @@ def in_top_k(targets, predictions, k):
     targets, predictions = convert_to_tensor(targets), convert_to_tensor(predictions)
     if predictions.ndim < 1 or targets.shape != predictions.shape[:-1]:
         raise ShapeError("in_top_k", "one target per row of predictions is needed",
-                         f"targets {targets.shape}, predictions {predictions.shape}", "pass class numbers, not one-hot rows")  # fmt: skip
+                         f"targets {targets.shape}, predictions {predictions.shape}",
+                         "pass class numbers, not one-hot rows")  # fmt: skip
     if not dtypes.is_integer(targets.dtype):
-        raise DTypeError("in_top_k", "targets are class numbers", f"got {targets.dtype}", "cast them with edl.cast(targets, 'int32')")
+        raise DTypeError(
+            "in_top_k", "targets are class numbers", f"got {targets.dtype}", "cast them with edl.cast(targets, 'int32')"
+        )
     score = _take_along_axis(predictions, expand_dims(targets, -1), predictions.ndim - 1)
     better = sum(predictions > score, -1)
     return where(score[..., 0] == score[..., 0], better < k, False)
@@ -257,7 +277,9 @@ def in_top_k(targets, predictions, k):
 
 def _search_spec(sorted_sequence, values, side):
     if sorted_sequence.ndim != 1:
-        raise ShapeError("searchsorted", "the sorted sequence is a vector", f"got shape {sorted_sequence.shape}", "search row by row")
+        raise ShapeError(
+            "searchsorted", "the sorted sequence is a vector", f"got shape {sorted_sequence.shape}", "search row by row"
+        )
     return Spec(values.shape, dtypes.int32)
 
 
@@ -292,7 +314,7 @@ def searchsorted(sorted_sequence, values, side="left", *, sorter=None):
 
 
 def nonzero(x):
-    """x (n_1, ..., n_r) -> r tensors (count,) int32. Where the elements differ from 0: one vector of indices for each axis.
+    """x (n_1, ..., n_r) -> r tensors (count,) int32. Where the elements differ from 0: indices for each axis.
 
     Raises:
         ShapeError: for a scalar.
@@ -343,7 +365,9 @@ def _unique(x, axis, equal_nan):
     return [one.astype(np.int32) for one in found[1:]]
 
 
-def unique(x, sorted=True, return_index=False, return_inverse=False, return_counts=False, axis=None, size=None, fill_value=None):
+def unique(
+    x, sorted=True, return_index=False, return_inverse=False, return_counts=False, axis=None, size=None, fill_value=None
+):
     """x (...) -> (m,). The distinct elements in ascending order; the gradient goes to the first of each.
 
     Args:
@@ -361,6 +385,7 @@ def unique(x, sorted=True, return_index=False, return_inverse=False, return_coun
 
     Raises:
         ShapeError: if the axis does not exist.
+        ArgumentError: if an empty tensor has to be filled up to a size.
 
     Example:
         >>> edl.unique([3, 1, 3], return_counts=True)
@@ -373,6 +398,13 @@ def unique(x, sorted=True, return_index=False, return_inverse=False, return_coun
     xp = devices.module_of(index)
     missing = 0 if size is None else size - len(index)
     if missing > 0:
+        if not x.size:
+            raise ArgumentError(
+                "unique",
+                "an empty tensor has no element to fill up with",
+                f"x {x.shape}, size={size}",
+                "leave size out",
+            )
         index = xp.concatenate([index, xp.broadcast_to(index[:1], (missing,))])
         counts = xp.concatenate([counts, xp.zeros(missing, np.int32)])
     elif missing < 0:
@@ -380,14 +412,18 @@ def unique(x, sorted=True, return_index=False, return_inverse=False, return_coun
     values = take(reshape(x, (-1,)) if axis is None else x, from_array(index), 0 if axis is None else axis)
     if missing > 0 and fill_value is not None:
         fresh = xp.arange(size) < size - missing
-        values = where(from_array(fresh.reshape([-1 if i == (axis or 0) else 1 for i in builtins.range(values.ndim)])), values, fill_value)
+        values = where(
+            from_array(fresh.reshape([-1 if i == (axis or 0) else 1 for i in builtins.range(values.ndim)])),
+            values,
+            fill_value,
+        )
     extras = [(return_index, index), (return_inverse, inverse), (return_counts, counts)]
     wanted = tuple(from_array(array) for want, array in extras if want)
     return (values, *wanted) if wanted else values
 
 
 def unique_all(x, /):
-    """x (...) -> values (m,), indices (m,), inverse_indices (...), counts (m,). The distinct elements and all about them.
+    """x (...) -> values (m,), indices (m,), inverse_indices (...), counts (m,). All about the distinct elements.
 
     NaNs count as distinct, as the array API wants it.
 

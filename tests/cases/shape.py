@@ -12,7 +12,11 @@ CASES = {
     "concatenate": [case([normal(2, 3), normal(4, 3)]), case([normal(2, 3), normal(2, 1)], axis=-1)],
     "permute_dims": case(normal(2, 3, 4), (2, 0, 1)),
     "swapaxes": [case(normal(2, 3, 4), 0, -1), case(normal(2, 3), 1, 1)],
-    "moveaxis": [case(normal(2, 3, 4), 0, -1), case(normal(2, 3, 4, 1), (0, 1), (-1, 0)), case(normal(2, 3, 4), [2, 0], [0, 2])],
+    "moveaxis": [
+        case(normal(2, 3, 4), 0, -1),
+        case(normal(2, 3, 4, 1), (0, 1), (-1, 0)),
+        case(normal(2, 3, 4), [2, 0], [0, 2]),
+    ],
     "ravel": [case(normal(2, 3)), case(normal()), case(normal(0, 3))],
     "ndim": [case(normal(2, 3), order=0), case(5, order=0), case([[1, 2]], order=0)],
     "size": [case(normal(2, 3), order=0), case(normal(0, 3), order=0), case([1, 2], order=0)],
@@ -22,7 +26,9 @@ CASES = {
 }
 
 FAILURES = [
-    fails("reshape", normal(2, 3), (4, 2), error=ShapeError, match=r"\[reshape\] the number of elements.*has 6.*holds 8"),
+    fails(
+        "reshape", normal(2, 3), (4, 2), error=ShapeError, match=r"\[reshape\] the number of elements.*has 6.*holds 8"
+    ),
     fails("reshape", normal(2, 3), (-1, -1), error=ShapeError, match=r"at most one size may be -1"),
     fails("reshape", normal(2, 3), 1.5, error=DTypeError, match=r"\[reshape\] a shape is an int"),
     fails("transpose", normal(2, 3), (0, 0), error=ShapeError, match=r"each axis may come once"),
