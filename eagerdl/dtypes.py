@@ -60,7 +60,7 @@ def standardize(dtype, where="dtype"):
         >>> standardize("bfloat16").name, standardize(float).name, standardize(np.int8).name
         ('bfloat16', 'float32', 'int8')
     """
-    if dtype is None or dtype is float:
+    if dtype is None or dtype is float or (dtype.__class__ is str and dtype == "float"):  # np.float64 == "float"
         return _floatx
     try:
         return _known[dtype]

@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 from cases.builders import complex_normal, normal, symmetric_positive, well_conditioned
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import eagerdl as edl
 from eagerdl import linalg, ops
@@ -316,6 +318,20 @@ def test_narrow_products_are_summed_in_float32(dtype):
     assert float((ones @ ones.mT)[0, 0]) == 4096.0
     assert float(edl.einsum("ij,kj->ik", ones, ones)[0, 0]) == 4096.0
     assert float(edl.norm(ones)) == 64.0
+
+
+TERM = st.text("abc", max_size=3)
+
+
+@settings(deadline=None, max_examples=100)
+@given(st.lists(TERM, min_size=1, max_size=3), st.data())
+def test_einsum_is_the_array_librarys(terms, data):
+    letters = sorted(set("".join(terms)))
+    out = "".join(data.draw(st.permutations(letters)))[: data.draw(st.integers(0, len(letters)))]
+    sizes = {"a": 1, "b": 2, "c": 3}
+    arrays = [normal(*[sizes[c] for c in term], salt=i) for i, term in enumerate(terms)]
+    for subscripts in (",".join(terms), f"{','.join(terms)}->{out}"):
+        np.testing.assert_allclose(edl.einsum(subscripts, *arrays).numpy(), np.einsum(subscripts, *arrays), atol=1e-12)
 
 
 def test_einsum_of_int8_sums_in_32_bits():

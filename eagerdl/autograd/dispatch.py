@@ -11,7 +11,7 @@ import numpy as np
 
 from eagerdl import devices
 from eagerdl.autograd.graph import SCALARS, record, record_binary, record_unary
-from eagerdl.dtypes import INEXACT_SET, keep
+from eagerdl.dtypes import INEXACT_SET, keep, to_common, to_floating, to_number
 from eagerdl.errors import ArgumentError, DeviceError, DTypeError
 from eagerdl.tensor import Tensor, Variable, from_array, holds_tensor, new_tensor, to_array
 
@@ -114,12 +114,40 @@ def bind_unary_with_params(primitive):
 
 def bind_general(primitive):
     """An op of any number of tensors, parameters and results."""
+    forward, variadic, any_dtype = primitive.forward, primitive.variadic, primitive.promote is keep
+    meets = primitive.promote in (to_common, to_floating, to_number)
 
     def call(*args, **named):
         inputs, params = primitive.arguments(args, named)
+        arrays = plain_arrays(inputs, any_dtype) if any_dtype or meets else None
+        if arrays:
+            try:
+                out = forward(arrays, *params) if variadic else forward(*arrays, *params)
+            except Exception:
+                out = None
+            if out is not None:
+                return results(primitive, out, inputs, params)
         return general(primitive, inputs, params)
 
     return call
+
+
+def plain_arrays(inputs, any_dtype):
+    """The arrays of `inputs`, if all are tensors of one floating dtype (or of any, where the op keeps them); else None."""
+    arrays, dtype = [], None
+    for x in inputs:
+        if x.__class__ is not Tensor and x.__class__ is not Variable:
+            return None
+        array = x._array
+        if not any_dtype:
+            if dtype is None:
+                dtype = array.dtype
+                if dtype not in INEXACT_SET:
+                    return None
+            elif array.dtype is not dtype:
+                return None
+        arrays.append(array)
+    return arrays
 
 
 def general(primitive, inputs, params):
@@ -129,15 +157,20 @@ def general(primitive, inputs, params):
     tensors = tuple([as_dtype(primitive, x, dtype) for x, dtype in zip(inputs, primitive.promote(kinds), strict=True)])
     if len(tensors) > 1:
         tensors = on_one_device(primitive, tensors)
+    arrays = [x._array for x in tensors]
+    arguments = (arrays, *params) if primitive.variadic else (*arrays, *params)
     try:
+        out = primitive.forward(*arguments)
+    except RuntimeWarning:  # somebody turned NumPy's warnings into errors: infinities and NaNs are results like others
         with np.errstate(all="ignore"):
-            arrays = [x._array for x in tensors]
-            out = primitive.forward(arrays, *params) if primitive.variadic else primitive.forward(*arrays, *params)
+            out = primitive.forward(*arguments)
     except Exception as error:
-        failure = error
+        failure = primitive.explain(error, tensors, params)
     else:
-        return results(primitive, out, tensors, params)
-    raise primitive.explain(failure, tensors, params) from None
+        failure = None
+    if failure is not None:
+        raise failure from None
+    return results(primitive, out, tensors, params)
 
 
 def results(primitive, out, tensors, params):

@@ -25,28 +25,42 @@ def _check(query, key, value):
     name = "dot_product_attention"
     came = f"query {query.shape}, key {key.shape}, value {value.shape}"
     if not query.ndim == key.ndim == value.ndim == 4:
-        raise ShapeError(name, "query, key and value must be (batch, length, heads, size)", came, "add axes with edl.expand_dims")
+        raise ShapeError(
+            name, "query, key and value must be (batch, length, heads, size)", came, "add axes with edl.expand_dims"
+        )
     if key.shape[:3] != value.shape[:3]:
         raise ShapeError(name, "key and value must have the same batch, length and heads", came, "check their order")
     if query.shape[0] != key.shape[0] or query.shape[3] != key.shape[3]:
-        raise ShapeError(name, "query and key must have the same batch and size", came, "project them to one size first")
+        raise ShapeError(
+            name, "query and key must have the same batch and size", came, "project them to one size first"
+        )
     if not key.shape[2] or query.shape[2] % key.shape[2]:
-        raise ShapeError(name, "the heads of query must be a multiple of those of key", came, "check the number of heads")
+        raise ShapeError(
+            name, "the heads of query must be a multiple of those of key", came, "check the number of heads"
+        )
 
 
 def _broadcastable(name, x, shape):
     """x as a tensor that broadcasts to the shape of the logits."""
     x = convert_to_tensor(x)
-    fits = x.ndim <= 4 and builtins.all(have in (1, want) for have, want in zip(x.shape, shape[4 - x.ndim :], strict=True))
+    fits = x.ndim <= 4 and builtins.all(
+        have in (1, want) for have, want in zip(x.shape, shape[4 - x.ndim :], strict=True)
+    )
     if not fits:
-        raise ShapeError("dot_product_attention", f"{name} must broadcast to (batch, heads, query length, key length) = {shape}",
-                         f"{name} has shape {x.shape}", "insert axes of size 1")  # fmt: skip
+        raise ShapeError(
+            "dot_product_attention",
+            f"{name} must broadcast to (batch, heads, query length, key length) = {shape}",
+            f"{name} has shape {x.shape}",
+            "insert axes of size 1",
+        )
     return x
 
 
 def dot_product_attention(query, key, value, bias=None, mask=None, scale=None, is_causal=False, flash_attention=None,
                           attn_logits_soft_cap=None):  # fmt: skip
-    """query (b, t, n, h), key (b, s, k, h), value (b, s, k, v) -> (b, t, n, v). ``softmax(scale * query key^T + bias) value``.
+    """query (b, t, n, h), key (b, s, k, h), value (b, s, k, v) -> (b, t, n, v). Dot-product attention.
+
+    It is ``softmax(scale * query key^T + bias) value`` for each head.
 
     The heads n of the query are a multiple of the heads k of key and value: groups of them share a head (grouped-query
     and multi-query attention). The softmax is computed in float32 at least. A query that may look at nothing gets the
@@ -76,7 +90,12 @@ def dot_product_attention(query, key, value, bias=None, mask=None, scale=None, i
     query, key, value = convert_to_tensor(query), convert_to_tensor(key), convert_to_tensor(value)
     _check(query, key, value)
     if attn_logits_soft_cap is not None and attn_logits_soft_cap <= 0:
-        raise ArgumentError("dot_product_attention", "the soft cap must be positive", f"got {attn_logits_soft_cap}", "use None for no cap")
+        raise ArgumentError(
+            "dot_product_attention",
+            "the soft cap must be positive",
+            f"got {attn_logits_soft_cap}",
+            "use None for no cap",
+        )
     (dtype, _, _) = dtypes.to_floating([query.dtype, key.dtype, value.dtype])
     work = dtypes.float32 if dtype.itemsize == 2 else dtype
     query, key, value = cast(query, work), cast(key, work), cast(value, work)

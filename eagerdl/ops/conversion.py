@@ -168,6 +168,13 @@ def asarray(obj, dtype=None, *, device=None, copy=None):
 
     Raises:
         ArgumentError: if ``copy=False`` and a copy is needed.
+
+    Example:
+        >>> array = np.zeros(2)
+        >>> x = edl.asarray(array)
+        >>> array[0] = 5.0
+        >>> x
+        Tensor(shape=(2,), dtype=float64, [5. 0.])
     """
     place = devices.parse(device)
     with devices.device(place):

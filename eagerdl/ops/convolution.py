@@ -58,7 +58,7 @@ class Window(NamedTuple):
         return tuple([slice(b, b + n) for b, n in zip(self.before, self.size, strict=True)])
 
     def taps(self):
-        """For each kernel element: its index, and the slices of the padded input that it meets, one element per output."""
+        """For each kernel element: its index, and the slices of the padded input that hold what it meets."""
         per_axis = [
             [slice(t * d, t * d + (n - 1) * s + 1, s) for t in builtins.range(k)]
             for n, k, s, d in zip(self.out, self.kernel, self.strides, self.dilation, strict=True)
@@ -98,7 +98,9 @@ def _fill(out, x, window):
     """Writes x into the place of the input in the padded array `out`."""
     if builtins.min(window.before) < 0:
         x = x[(slice(None), *[slice(builtins.max(0, -b), None) for b in window.before])]
-        places = [slice(builtins.max(0, b), builtins.max(0, b) + n) for b, n in zip(window.before, x.shape[1:-1], strict=True)]
+        places = [
+            slice(builtins.max(0, b), builtins.max(0, b) + n) for b, n in zip(window.before, x.shape[1:-1], strict=True)
+        ]
     else:
         places = window.inner()
     out[(slice(None), *places)] = x
@@ -163,7 +165,7 @@ def _rows(x):
 
 def _matrices(kernel, groups):
     """kernel (*k, c / groups, f) -> (groups, taps * c / groups, f / groups)."""
-    channels, filters = kernel.shape[-2:]
+    filters = kernel.shape[-1]
     if groups == 1:
         return kernel.reshape(1, -1, filters)
     return kernel.reshape(-1, groups, filters // groups).transpose(1, 0, 2)
@@ -219,9 +221,9 @@ def _input_grad_arrays(g, kernel, window):
 
 
 def _by_phases(out, g, kernel, window):
-    """The cotangent of the input as convolutions of g with turned kernels: one for each residue of places modulo strides.
+    """The cotangent of the input as convolutions of g with turned kernels: one for each residue modulo strides.
 
-    An input at place ``r + s m`` (in the padded input) met the kernel elements ``r + s j`` alone, for outputs ``m - j``.
+    Place ``r + s m`` of the padded input met the kernel elements ``r + s j`` alone, for outputs ``m - j``.
     """
     groups, (channels, filters) = window.groups, kernel.shape[-2:]
     for residues in itertools.product(*[builtins.range(s) for s in window.strides]):
@@ -249,7 +251,9 @@ def _by_taps(out, g, kernel, window):
     xp, groups = devices.module_of(g), window.groups
     matrices = _matrices(kernel, groups).swapaxes(-1, -2)
     limit = CPU_CHUNK if xp is np else GPU_CHUNK
-    images = builtins.max(1, limit // (math.prod(window.out) * math.prod(window.kernel) * out.shape[-1] * g.dtype.itemsize))
+    images = builtins.max(
+        1, limit // (math.prod(window.out) * math.prod(window.kernel) * out.shape[-1] * g.dtype.itemsize)
+    )
     inside = (slice(None), *window.inner())
     for i in builtins.range(0, g.shape[0], images):
         part = g[i : i + images]
@@ -280,7 +284,7 @@ def _kernel_grad_arrays(x, g, window):
 
 
 def _parts(x):
-    """Slices of the batch x (n, ...) that are small enough for the cache, together with three more arrays of their size."""
+    """Slices of the batch x (n, ...) that are small enough for the cache, with three more arrays of their size."""
     limit = CPU_CHUNK if devices.module_of(x) is np else GPU_CHUNK
     images = builtins.max(1, limit // builtins.max(1, 4 * math.prod(x.shape[1:]) * x.dtype.itemsize))
     return [slice(i, i + images) for i in builtins.range(0, x.shape[0], images)]
@@ -437,7 +441,9 @@ def to_channels_last(x, data_format):
     if config.standardize_data_format(data_format) == "channels_last" or x.ndim < 3:
         return x, lambda y: y
     ndim = x.ndim
-    return transpose(x, (0, *builtins.range(2, ndim), 1)), lambda y: transpose(y, (0, ndim - 1, *builtins.range(1, ndim - 1)))
+    return transpose(x, (0, *builtins.range(2, ndim), 1)), lambda y: transpose(
+        y, (0, ndim - 1, *builtins.range(1, ndim - 1))
+    )
 
 
 def spatial_input(where, inputs, name="inputs"):
@@ -448,8 +454,12 @@ def spatial_input(where, inputs, name="inputs"):
     """
     x = convert_to_tensor(inputs)
     if not 3 <= x.ndim <= 5:
-        raise ShapeError(where, f"{name} must have a batch axis, a channel axis and 1 to 3 spatial axes", f"{name} has shape {x.shape}",
-                         "add the missing axes with edl.expand_dims")  # fmt: skip
+        raise ShapeError(
+            where,
+            f"{name} must have a batch axis, a channel axis and 1 to 3 spatial axes",
+            f"{name} has shape {x.shape}",
+            "add the missing axes with edl.expand_dims",
+        )
     return x
 
 
@@ -495,15 +505,20 @@ def conv(inputs, kernel, strides=1, padding="valid", data_format=None, dilation_
     channels, filters = kernel.shape[-2:]
     groups = x.shape[-1] // channels
     if x.shape[-1] % channels or not groups or filters % groups:
-        raise ShapeError("conv", "the channels of inputs must be those of the kernel, or a multiple that divides its filters",
-                         f"inputs have {x.shape[-1]} channels, kernel {kernel.shape} takes {channels} and gives {filters}",
-                         "check data_format and the kernel's layout (*spatial, in, out)")  # fmt: skip
-    window = window_of("conv", x.shape[1:-1], kernel.shape[:-2], strides, padding_of("conv", padding, allowed), dilation_rate, groups)
+        raise ShapeError(
+            "conv",
+            "the channels of inputs must be those of the kernel, or a multiple that divides its filters",
+            f"inputs have {x.shape[-1]} channels, kernel {kernel.shape} takes {channels} and gives {filters}",
+            "check data_format and the kernel's layout (*spatial, in, out)",
+        )
+    window = window_of(
+        "conv", x.shape[1:-1], kernel.shape[:-2], strides, padding_of("conv", padding, allowed), dilation_rate, groups
+    )
     return back(_conv(x, kernel, window))
 
 
 def depthwise_conv(inputs, kernel, strides=1, padding="valid", data_format=None, dilation_rate=1):
-    """inputs (n, *spatial, c), kernel (*k, c, m) -> (n, *spatial', c * m). Each channel convolved with m kernels of its own.
+    """inputs (n, *spatial, c), kernel (*k, c, m) -> (n, *spatial', c * m). Each channel has m kernels of its own.
 
     Args:
         inputs, kernel, strides, padding, data_format, dilation_rate: as in `conv`.
@@ -529,7 +544,9 @@ def _depthwise_conv(where, inputs, kernel, strides, padding, data_format, dilati
     return back(_conv(x, reshape(kernel, (*sizes, 1, channels * multiplier)), window))
 
 
-def separable_conv(inputs, depthwise_kernel, pointwise_kernel, strides=1, padding="valid", data_format=None, dilation_rate=1):
+def separable_conv(
+    inputs, depthwise_kernel, pointwise_kernel, strides=1, padding="valid", data_format=None, dilation_rate=1
+):
     """inputs (n, *spatial, c), depthwise_kernel (*k, c, m), pointwise_kernel (*1, c * m, f) -> (n, *spatial', f).
 
     A depthwise convolution, then one of kernel size 1 that mixes the channels.
@@ -559,7 +576,8 @@ def conv_transpose(inputs, kernel, strides=1, padding="valid", output_padding=No
         inputs: the input.
         kernel: the filters, with the output's channels first.
         strides: the step of the windows in the output, an int or one per spatial axis.
-        padding: ``"valid"`` or ``"same"``. With kernels of reach r the sizes become ``(n - 1) * s + max(r, s)`` or ``n * s``.
+        padding: ``"valid"`` or ``"same"``. The sizes become ``(n - 1) * s + max(r, s)`` or ``n * s``,
+            where r is the reach of a kernel.
         output_padding: sets the sizes: ``(n - 1) * s + r + output_padding`` with "valid", ``(n - 1) * s + r % 2 +
             output_padding`` with "same". An int or one per spatial axis.
         data_format, dilation_rate: as in `conv`.
@@ -587,8 +605,12 @@ def conv_transpose(inputs, kernel, strides=1, padding="valid", output_padding=No
     for n, k, s, d, extra in zip(x.shape[1:-1], kernel.shape[:-2], strides, dilation, extras, strict=True):
         size, front = _transposed_axis(n, (k - 1) * d + 1, s, padding, extra)
         if size < 1 and n:
-            raise ShapeError(where, "the output must not be empty", f"inputs {x.shape}, kernel {kernel.shape}, padding={padding!r}, "
-                             f"output_padding={output_padding}", "use a larger output_padding")  # fmt: skip
+            raise ShapeError(
+                where,
+                "the output must not be empty",
+                f"inputs {x.shape}, kernel {kernel.shape}, padding={padding!r}, output_padding={output_padding}",
+                "use a larger output_padding",
+            )
         sizes.append(builtins.max(size, 0))
         before.append(front)
     window = Window(tuple(sizes), x.shape[1:-1], kernel.shape[:-2], strides, dilation, tuple(before))
@@ -607,8 +629,10 @@ def _transposed_axis(n, reach, stride, padding, extra):
 # -- sliding blocks -----------------------------------------------------------------------------
 
 
-@linear(transpose=lambda g, window: _fold(g, window),
-        infer=lambda x, window: Spec((*x.shape[:1], x.shape[1] * math.prod(window.kernel), math.prod(window.out)), x.dtype))  # fmt: skip
+@linear(
+    transpose=lambda g, window: _fold(g, window),
+    infer=lambda x, window: Spec((*x.shape[:1], x.shape[1] * math.prod(window.kernel), math.prod(window.out)), x.dtype),
+)
 def _unfold(x, window):
     """x (n, c, *size) -> (n, c * kernel elements, outputs)."""
     n, c = x.shape[:2]
@@ -619,8 +643,10 @@ def _unfold(x, window):
     return view.transpose(order).reshape(n, c * math.prod(window.kernel), math.prod(window.out))
 
 
-@linear(transpose=lambda g, window: _unfold(g, window),
-        infer=lambda x, window: Spec((*x.shape[:1], x.shape[1] // math.prod(window.kernel), *window.size), x.dtype))  # fmt: skip
+@linear(
+    transpose=lambda g, window: _unfold(g, window),
+    infer=lambda x, window: Spec((*x.shape[:1], x.shape[1] // math.prod(window.kernel), *window.size), x.dtype),
+)
 def _fold(x, window):
     """x (n, c * kernel elements, outputs) -> (n, c, *size): the blocks added up where they came from."""
     n, c = x.shape[0], x.shape[1] // math.prod(window.kernel)
@@ -636,7 +662,12 @@ def _blocks(where, size, kernel_size, dilation, padding, stride):
     dilation = per_axis(where, "dilation", dilation, 2)
     strides = per_axis(where, "stride", stride, 2)
     before = per_axis(where, "padding", padding, 2, 0)
-    out = tuple([(n + 2 * p - d * (k - 1) - 1) // s + 1 for n, p, d, k, s in zip(size, before, dilation, kernel, strides, strict=True)])
+    out = tuple(
+        [
+            (n + 2 * p - d * (k - 1) - 1) // s + 1
+            for n, p, d, k, s in zip(size, before, dilation, kernel, strides, strict=True)
+        ]
+    )
     if builtins.min(out) < 1:
         raise ShapeError(where, "a block must fit into the padded image", f"the image is {size}, kernel_size={kernel}, "
                          f"dilation={dilation}, padding={before}", "use smaller blocks or more padding")  # fmt: skip
@@ -662,7 +693,9 @@ def unfold(x, kernel_size, dilation=1, padding=0, stride=1):
     """
     x = convert_to_tensor(x)
     if x.ndim != 4:
-        raise ShapeError("unfold", "images (n, c, h, w) are needed", f"x has shape {x.shape}", "add axes with edl.expand_dims")
+        raise ShapeError(
+            "unfold", "images (n, c, h, w) are needed", f"x has shape {x.shape}", "add axes with edl.expand_dims"
+        )
     return _unfold(x, _blocks("unfold", x.shape[2:], kernel_size, dilation, padding, stride))
 
 
@@ -686,6 +719,10 @@ def fold(x, output_size, kernel_size, dilation=1, padding=0, stride=1):
     window = _blocks("fold", per_axis("fold", "output_size", output_size, 2), kernel_size, dilation, padding, stride)
     elements, blocks = math.prod(window.kernel), math.prod(window.out)
     if x.ndim != 3 or x.shape[1] % elements or x.shape[2] != blocks:
-        raise ShapeError("fold", f"x must be (n, channels * {elements}, {blocks}) for these blocks", f"x has shape {x.shape}",
-                         "give the arguments that unfold was given")  # fmt: skip
+        raise ShapeError(
+            "fold",
+            f"x must be (n, channels * {elements}, {blocks}) for these blocks",
+            f"x has shape {x.shape}",
+            "give the arguments that unfold was given",
+        )
     return _fold(x, window)

@@ -1,8 +1,8 @@
 """Connectionist temporal classification: the loss of unaligned label sequences, and decoding.
 
 An alignment gives each time step a label or the blank; merging repeats and dropping blanks leaves the label sequence.
-States of the recursions are the labels with a blank before, between and behind them (Graves et al., 2006, "Connectionist
-temporal classification", section 4).
+States of the recursions are the labels with a blank before, between and behind them (Graves et al., 2006,
+"Connectionist temporal classification", section 4).
 """
 
 import builtins
@@ -129,16 +129,23 @@ def _loss_in_ops(log_probs, target, target_length, output_length, mask_index):
 
 def _ctc_grad_vjp(g, weights, log_probs, target, target_length, output_length, mask_index):
     def gradient(weights, log_probs):
-        return vjp(lambda x: _loss_in_ops(x, target, target_length, output_length, mask_index), log_probs)[1](weights)[0]
+        return vjp(lambda x: _loss_in_ops(x, target, target_length, output_length, mask_index), log_probs)[1](weights)[
+            0
+        ]
 
     to_weights, to_log_probs = vjp(gradient, weights, log_probs)[1](g)
     return to_weights, to_log_probs, None, None, None, None
 
 
-@custom(vjp=_ctc_grad_vjp, tensors=6,
-        infer=lambda weights, log_probs, forward, target, target_length, output_length, mask_index: Spec(log_probs.shape, log_probs.dtype))  # fmt: skip
+@custom(
+    vjp=_ctc_grad_vjp,
+    tensors=6,
+    infer=lambda weights, log_probs, forward, target, target_length, output_length, mask_index: Spec(
+        log_probs.shape, log_probs.dtype
+    ),
+)
 def _ctc_grad(weights, log_probs, forward, target, target_length, output_length, mask_index):
-    """The cotangent of log_probs: minus the probabilities of what was emitted when, given the labels, times the weights (b,)."""
+    """The cotangent of log_probs: minus how likely each class was emitted when, times the weights (b,)."""
     xp, dtype = devices.module_of(log_probs), log_probs.dtype
     classes, skips, places, last = _prepared(log_probs, target, target_length, mask_index)
     emitted = log_probs[places]
@@ -166,7 +173,12 @@ def _integers(name, x, where, shape=None):
     if not dtypes.is_integer(x.dtype):
         raise DTypeError(where, f"{name} must be integers", f"got {x.dtype}", f"cast it with edl.cast({name}, 'int32')")
     if shape is not None and x.shape != shape:
-        raise ShapeError(where, f"{name} must have one entry per sequence, shape {shape}", f"got shape {x.shape}", "check the batch axis")
+        raise ShapeError(
+            where,
+            f"{name} must have one entry per sequence, shape {shape}",
+            f"got shape {x.shape}",
+            "check the batch axis",
+        )
     return cast(x, "int32")
 
 
@@ -174,24 +186,30 @@ def _in_range(where, name, values, low, high, what):
     """Checks integers against bounds; they may differ per sequence."""
     values = devices.to_numpy(values)
     if values.size and (values.min() < low or (values > high).any()):
-        raise ArgumentError(where, f"{name} must lie between {low} and {what}", f"got values from {values.min()} to {values.max()}",
-                            "check the data")  # fmt: skip
+        raise ArgumentError(
+            where,
+            f"{name} must lie between {low} and {what}",
+            f"got values from {values.min()} to {values.max()}",
+            "check the data",
+        )
 
 
 def _blank(where, mask_index, classes):
     """The class of the blank counted from 0."""
     index = classes - 1 if mask_index is None else mask_index
     if not -classes <= index < classes:
-        raise ArgumentError(where, f"mask_index must be one of the {classes} classes", f"got {mask_index}", "count classes from 0")
+        raise ArgumentError(
+            where, f"mask_index must be one of the {classes} classes", f"got {mask_index}", "count classes from 0"
+        )
     return index % classes
 
 
 def ctc_loss(target, output, target_length, output_length, mask_index=0):
     """target (b, n) ints, output (b, t, c) logits, target_length (b,), output_length (b,) -> (b,). The CTC loss.
 
-    It is minus the logarithm of the probability that a sequence of independent draws, one per time step, collapses to the
-    labels: repeats are merged, then blanks dropped. It is infinite where there are too few time steps for the labels, and
-    no gradient comes from there.
+    It is minus the logarithm of the probability that a sequence of independent draws, one per time step, collapses to
+    the labels: repeats are merged, then blanks dropped. It is infinite where there are too few time steps for the
+    labels, and no gradient comes from there.
 
     Args:
         target: the labels, padded behind.
@@ -220,13 +238,17 @@ def ctc_loss(target, output, target_length, output_length, mask_index=0):
     target_length = _integers("target_length", target_length, name, (b,))
     output_length = _integers("output_length", output_length, name, (b,))
     blank = _blank(name, mask_index, classes)
-    _in_range(name, "target_length", target_length._array, 0, target.shape[1], f"{target.shape[1]}, the width of target")
+    _in_range(
+        name, "target_length", target_length._array, 0, target.shape[1], f"{target.shape[1]}, the width of target"
+    )
     _in_range(name, "output_length", output_length._array, 0, times, f"{times}, the time steps of output")
     lengths = devices.to_numpy(target_length._array)[:, None]
     labels = devices.to_numpy(target._array)[np.arange(target.shape[1]) < lengths]
     _in_range(name, "labels", labels, 0, classes - 1, f"{classes - 1}, the last class")
     if (labels == blank).any():
-        raise ArgumentError(name, f"labels must not be the blank, class {blank}", "a label is", "number the labels around mask_index")
+        raise ArgumentError(
+            name, f"labels must not be the blank, class {blank}", "a label is", "number the labels around mask_index"
+        )
     dtype = dtypes.result_type(output.dtype, dtypes.float32)
     return _ctc(log_softmax(cast(output, dtype)), target, target_length, output_length, blank)[0]
 
@@ -250,7 +272,9 @@ def _stable_order(behind, xp):
 def _greedy_path(x, lengths, merge_repeated, blank):
     """x (b, t, c), lengths (b,) -> (1, b, t) labels, packed."""
     xp = devices.module_of(x)
-    labels = xp.where(xp.arange(x.shape[1]) < lengths[:, None], x.argmax(-1) if x.size else xp.zeros(x.shape[:2], int), blank)
+    labels = xp.where(
+        xp.arange(x.shape[1]) < lengths[:, None], x.argmax(-1) if x.size else xp.zeros(x.shape[:2], int), blank
+    )
     drop = labels == blank
     if merge_repeated:
         drop[:, 1:] |= labels[:, 1:] == labels[:, :-1]
@@ -264,11 +288,11 @@ def _beam_specs(log_probs, lengths, beam_width, top_paths, blank):
 
 @custom(infer=_beam_specs, tensors=2, several=True)
 def _beam_search(log_probs, lengths, beam_width, top_paths, blank):
-    """log_probs (b, t, c), lengths (b,) -> (top_paths, b, t) labels, packed, and their log-probabilities (b, top_paths).
+    """log_probs (b, t, c), lengths (b,) -> (top_paths, b, t) labels, packed, and log-probabilities (b, top_paths).
 
-    A beam is a label sequence; `ended` and `open_` are the log-probabilities of its alignments that end in a blank or in
-    its last label. Beams know their sequence by a hash, and that of the sequence without its last label: so it is found
-    at once which of them an extension of another one leads to.
+    A beam is a label sequence; `ended` and `open_` are the log-probabilities of its alignments that end in a blank or
+    in its last label. Beams know their sequence by a hash, and that of the sequence without its last label: so it is
+    found at once which of them an extension of another one leads to.
     """
     xp = devices.module_of(log_probs)
     b, times, classes = log_probs.shape
@@ -298,7 +322,11 @@ def _beam_search(log_probs, lengths, beam_width, top_paths, blank):
         extended[rows, sources, labels] = never
 
         scores = xp.concatenate([np.logaddexp(stay_ended, stay_open), extended.reshape(b, -1)], 1)
-        best = xp.argpartition(-scores, beam_width - 1, axis=1)[:, :beam_width] if scores.shape[1] > beam_width else xp.argsort(-scores, axis=1)
+        best = (
+            xp.argpartition(-scores, beam_width - 1, axis=1)[:, :beam_width]
+            if scores.shape[1] > beam_width
+            else xp.argsort(-scores, axis=1)
+        )
         best = xp.take_along_axis(best, xp.argsort(-xp.take_along_axis(scores, best, 1), axis=1), 1)
         grown = best >= beam_width
         source = xp.where(grown, (best - beam_width) // classes, best)
@@ -308,7 +336,9 @@ def _beam_search(log_probs, lengths, beam_width, top_paths, blank):
         grown &= running
         stays = running & ~grown
         ended = xp.where(stays, stay_ended[batch, source], xp.where(grown, never, ended[batch, source]))
-        open_ = xp.where(stays, stay_open[batch, source], xp.where(grown, xp.take_along_axis(scores, best, 1), open_[batch, source]))
+        open_ = xp.where(
+            stays, stay_open[batch, source], xp.where(grown, xp.take_along_axis(scores, best, 1), open_[batch, source])
+        )
         label = xp.where(grown, added, label[batch, source])
         parent = this[batch, source]
         before = xp.where(grown, parent, before[batch, source])
@@ -326,8 +356,10 @@ def _beam_search(log_probs, lengths, beam_width, top_paths, blank):
     return _packed(paths, xp).transpose(1, 0, 2), scores
 
 
-def ctc_decode(inputs, sequence_lengths, strategy="greedy", beam_width=100, top_paths=1, merge_repeated=True, mask_index=0):
-    """inputs (b, t, c) logits, sequence_lengths (b,) -> labels (paths, b, t) int32, scores (b, paths). Likely label sequences.
+def ctc_decode(
+    inputs, sequence_lengths, strategy="greedy", beam_width=100, top_paths=1, merge_repeated=True, mask_index=0
+):
+    """inputs (b, t, c) logits, sequence_lengths (b,) -> labels (paths, b, t), scores (b, paths). Likely sequences.
 
     Args:
         inputs: the logits of the classes at each time step.
@@ -340,8 +372,8 @@ def ctc_decode(inputs, sequence_lengths, strategy="greedy", beam_width=100, top_
         mask_index: the class of the blank; None for the last.
 
     Returns:
-        The labels, with -1 behind them, and the scores: for "greedy" minus the sum of the best logits, for "beam_search"
-        the log-probabilities.
+        The labels, with -1 behind them, and the scores: for "greedy" minus the sum of the best logits, for
+        "beam_search" the log-probabilities.
 
     Raises:
         ShapeError: if inputs are not (batch, time, classes).
@@ -352,12 +384,15 @@ def ctc_decode(inputs, sequence_lengths, strategy="greedy", beam_width=100, top_
         >>> labels.numpy()
         array([[[ 1,  1, -1, -1]]], dtype=int32)
 
-    Sources: Graves et al., 2006 (greedy); Hannun et al., 2014, arXiv:1408.2873, algorithm 1 (beams, without the language model).
+    Sources: Graves et al., 2006 (greedy); Hannun et al., 2014, arXiv:1408.2873, algorithm 1 (beams, here
+    without a language model).
     """
     name = "ctc_decode"
     x = convert_to_tensor(inputs)
     if x.ndim != 3 or not x.shape[2]:
-        raise ShapeError(name, "inputs must be (batch, time, classes)", f"inputs have shape {x.shape}", "add the batch axis")
+        raise ShapeError(
+            name, "inputs must be (batch, time, classes)", f"inputs have shape {x.shape}", "add the batch axis"
+        )
     x = cast(x, dtypes.result_type(x.dtype, dtypes.float32))
     b, times, classes = x.shape
     lengths = _integers("sequence_lengths", sequence_lengths, name, (b,))
@@ -370,6 +405,10 @@ def ctc_decode(inputs, sequence_lengths, strategy="greedy", beam_width=100, top_
     if strategy != "beam_search":
         raise ArgumentError(name, "strategy is 'greedy' or 'beam_search'", f"got {strategy!r}", "choose one of them")
     if not 1 <= top_paths <= beam_width:
-        raise ArgumentError(name, "top_paths must lie between 1 and beam_width", f"got top_paths={top_paths}, beam_width={beam_width}",
-                            "widen the beam")  # fmt: skip
+        raise ArgumentError(
+            name,
+            "top_paths must lie between 1 and beam_width",
+            f"got top_paths={top_paths}, beam_width={beam_width}",
+            "widen the beam",
+        )
     return _beam_search(log_softmax(x), lengths, beam_width, top_paths, blank)

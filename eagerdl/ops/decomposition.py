@@ -649,7 +649,8 @@ def _lu_vjp(g, out, x_spec):
     inner = _lower(adjoint(lower) @ _lower(g, -1), -1) + _upper(_upper(g) @ adjoint(upper))
     inner = _solve_triangular(adjoint(lower), _times_inverse_adjoint(inner, upper), False)
     back = np.argsort(_rows_of_pivots(pivots._array, m), -1)
-    return inner[(*np.ix_(*map(np.arange, back.shape[:-1]), [0])[:-1], back)] if back.ndim > 1 else inner[back]
+    batch = np.ix_(*map(np.arange, back.shape))[:-1]
+    return inner[tuple(map(devices.module_of(lu._array).asarray, (*batch, back)))]
 
 
 def _lu_spec(x):

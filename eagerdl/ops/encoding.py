@@ -2,8 +2,7 @@
 
 import math
 
-from eagerdl import devices
-from eagerdl import dtypes
+from eagerdl import devices, dtypes
 from eagerdl.autograd import Spec, custom
 from eagerdl.errors import ArgumentError, DTypeError
 from eagerdl.ops.conversion import convert_to_tensor
@@ -47,8 +46,14 @@ def _labels(where, x, num_classes, dtype, sparse):
     if sparse:
         raise ArgumentError(where, "tensors are dense", f"got sparse={sparse!r}", "leave sparse out")
     if isinstance(num_classes, bool) or not hasattr(num_classes, "__index__") or num_classes.__index__() < 0:
-        raise ArgumentError(where, "num_classes is an int of at least 0", f"got {num_classes!r}", "pass the number of classes")
-    return x.astype(dtypes.int32) if x.dtype.kind in "bf" else x, num_classes.__index__(), dtypes.standardize(dtype, where)
+        raise ArgumentError(
+            where, "num_classes is an int of at least 0", f"got {num_classes!r}", "pass the number of classes"
+        )
+    return (
+        x.astype(dtypes.int32) if x.dtype.kind in "bf" else x,
+        num_classes.__index__(),
+        dtypes.standardize(dtype, where),
+    )
 
 
 def one_hot(x, num_classes, axis=-1, dtype=None, sparse=False):
@@ -78,9 +83,10 @@ def one_hot(x, num_classes, axis=-1, dtype=None, sparse=False):
 
 
 def multi_hot(inputs, num_classes=None, axis=-1, dtype=None, sparse=False, **kwargs):
-    """inputs (n,) int -> (num_classes,); (batch, n, ...) -> (batch, ..., num_classes). Ones at all labels of an example.
+    """inputs (n,) int -> (num_classes,); (batch, n, ...) -> (batch, ..., num_classes). Ones at all labels of each.
 
-    The labels of one example stand along axis 1, or in all of a vector. Labels outside of [0, num_classes) are left out.
+    The labels of one example stand along axis 1, or in all of a vector. Labels outside of [0,
+        num_classes) are left out.
 
     Args:
         inputs: labels.
@@ -101,7 +107,8 @@ def multi_hot(inputs, num_classes=None, axis=-1, dtype=None, sparse=False, **kwa
     """
     num_classes = kwargs.pop("num_tokens", None) if num_classes is None else num_classes
     if kwargs:
-        raise ArgumentError("multi_hot", "the arguments are inputs, num_classes, axis, dtype and sparse", f"got {', '.join(kwargs)}",
+        raise ArgumentError("multi_hot", "the arguments are inputs, num_classes, axis, dtype and sparse",
+            f"got {', '.join(kwargs)}",
                             "drop it")  # fmt: skip
     x, depth, dtype = _labels("multi_hot", inputs, num_classes, dtype, sparse)
     if not x.ndim:

@@ -5,8 +5,7 @@ import math
 
 import numpy as np
 
-from eagerdl import devices
-from eagerdl import dtypes
+from eagerdl import devices, dtypes
 from eagerdl.autograd import Spec, custom, dispatch, linear
 from eagerdl.errors import ArgumentError, DTypeError, RangeError, ShapeError
 from eagerdl.ops.arithmetic import where
@@ -48,7 +47,11 @@ def add_rows(count, index, values):
 
 def positive(index, count):
     """`index` with negative numbers counted from the end; all must lie in [-count, count)."""
-    return index if index.dtype.kind == "u" else devices.module_of(index).where(index < 0, index + index.dtype.type(count), index)
+    return (
+        index
+        if index.dtype.kind == "u"
+        else devices.module_of(index).where(index < 0, index + index.dtype.type(count), index)
+    )
 
 
 def check_bounds(where, index, count, name="indices", axis=None):
@@ -63,7 +66,8 @@ def check_bounds(where, index, count, name="indices", axis=None):
     if low < -count or high >= count:
         place = "x" if axis is None else f"axis {axis}"
         allowed = f"from {-count} to {count - 1}" if count else "none: it is empty"
-        raise RangeError(where, f"{name} must lie inside {place} of size {count}", f"got {low if low < -count else high}",
+        raise RangeError(where, f"{name} must lie inside {place} of size {count}",
+            f"got {low if low < -count else high}",
                          f"allowed are {allowed}")  # fmt: skip
 
 
@@ -77,7 +81,9 @@ def as_indices(where, indices, name="indices"):
     if not dtypes.is_integer(index.dtype):
         if not index.size and isinstance(indices, list | tuple):
             return index.astype(dtypes.int32)
-        raise DTypeError(where, f"{name} must be integers", f"got {index.dtype}", f"cast them: edl.cast({name}, 'int32')")
+        raise DTypeError(
+            where, f"{name} must be integers", f"got {index.dtype}", f"cast them: edl.cast({name}, 'int32')"
+        )
     return index
 
 
@@ -97,8 +103,12 @@ def raw_key(key):
 def _raw_part(part):
     kind = part.__class__
     if kind is int or kind is builtins.slice or part is None or part is Ellipsis or kind is bool:
-        if kind is builtins.slice and builtins.any(isinstance(edge, Tensor) for edge in (part.start, part.stop, part.step)):
-            return builtins.slice(*[int(edge) if isinstance(edge, Tensor) else edge for edge in (part.start, part.stop, part.step)])
+        if kind is builtins.slice and builtins.any(
+            isinstance(edge, Tensor) for edge in (part.start, part.stop, part.step)
+        ):
+            return builtins.slice(
+                *[int(edge) if isinstance(edge, Tensor) else edge for edge in (part.start, part.stop, part.step)]
+            )
         return part
     if isinstance(part, Tensor):
         part = part._array
@@ -155,7 +165,9 @@ def _put(x, shape, key):
         out = xp.zeros(shape, x.dtype)
         out[key] = x
         return out
-    if len(arrays) == (len(key) if key.__class__ is tuple else 1) and builtins.all(a.dtype.kind in "iu" for a in arrays):
+    if len(arrays) == (len(key) if key.__class__ is tuple else 1) and builtins.all(
+        a.dtype.kind in "iu" for a in arrays
+    ):
         count, rest = math.prod(shape[: len(arrays)]), shape[len(arrays) :]
         index = xp.broadcast_arrays(*[positive(a, n) for a, n in zip(arrays, shape, strict=False)])
         flat = index[0] if len(index) == 1 else xp.ravel_multi_index(tuple(index), shape[: len(arrays)])
@@ -182,7 +194,9 @@ def get_item(x, key):
         Tensor(shape=(2,), dtype=int32, [1 3])
     """
     kind = key.__class__
-    if (x.__class__ is Tensor or x.__class__ is Variable) and (kind in PLAIN or kind is tuple and PLAIN.issuperset(map(type, key))):
+    if (x.__class__ is Tensor or x.__class__ is Variable) and (
+        kind in PLAIN or (kind is tuple and PLAIN.issuperset(map(type, key)))
+    ):
         try:
             out = x._array[key]
         except Exception:
@@ -224,7 +238,8 @@ def _take(x, indices, axis):
 
 @custom(vjp=(lambda g, indices, axis: _take(g, indices, axis), None),
         jvp=_fixed_index(lambda t, indices, size, axis: _untake(t, indices, size, axis)), tensors=2,
-        infer=lambda g, indices, size, axis: Spec((*g.shape[:axis], size, *g.shape[axis + indices.ndim :]), g.dtype))  # fmt: skip
+        infer=lambda g, indices, size, axis: Spec((*g.shape[:axis], size, *g.shape[axis + indices.ndim :]),
+            g.dtype))  # fmt: skip
 def _untake(g, indices, size, axis):
     """g (..., i..., ...), indices (i...) -> (..., size, ...). Adds up what `take` gathered."""
     xp = devices.module_of(g)
@@ -285,7 +300,8 @@ def _take_along_spec(x, indices, axis):
 
 
 @custom(vjp=(lambda g, indices, x_spec, axis: _add_along_axis(g, indices, x_spec.shape, axis), None),
-        jvp=_fixed_index(lambda t, indices, axis: _take_along_axis(t, indices, axis)), infer=_take_along_spec, tensors=2)  # fmt: skip
+        jvp=_fixed_index(lambda t, indices, axis: _take_along_axis(t, indices, axis)), infer=_take_along_spec,
+            tensors=2)  # fmt: skip
 def _take_along_axis(x, indices, axis):
     """x (..., n, ...), indices (..., k, ...) -> (..., k, ...)."""
     check_bounds("take_along_axis", indices, x.shape[axis], axis=axis)
@@ -303,7 +319,7 @@ def _add_along_axis(g, indices, shape, axis):
 
 
 def take_along_axis(x, indices, axis=None):
-    """x (..., n, ...), indices (..., k, ...) int -> (..., k, ...). Along `axis`, the elements that each line of indices names.
+    """x (..., n, ...), indices (..., k, ...) int -> (..., k, ...). The elements that each line of indices names.
 
     Made for the results of argsort and argmax. The other axes must agree, or be of size 1 in one of the two. Without an
     axis x is flattened, and the indices are a vector.
@@ -342,7 +358,8 @@ def _window(where, start, size, shape):
         begin = begin + n if begin < 0 else begin
         if begin < 0 or begin + length > n:
             raise RangeError(where, f"the slice must lie inside axis {axis} of size {n}",
-                             f"it goes from {begin} to {begin + length}", "check start_indices and the sizes")  # fmt: skip
+                             f"it goes from {begin} to {begin + length}",
+                                 "check start_indices and the sizes")  # fmt: skip
         parts.append(builtins.slice(begin, begin + length))
     return tuple(parts)
 
@@ -372,7 +389,8 @@ def _starts(where, inputs, start_indices, rank, what):
     start = as_indices(where, start_indices, "start_indices")
     if start.shape != (inputs.ndim,) or rank != inputs.ndim:
         raise ShapeError(where, f"start_indices and {what} must name every axis of inputs {inputs.shape}",
-                         f"start_indices {start.shape}, {what} of {rank} axes", "give one number for each axis")  # fmt: skip
+                         f"start_indices {start.shape}, {what} of {rank} axes",
+                             "give one number for each axis")  # fmt: skip
     return start
 
 
@@ -398,11 +416,14 @@ def slice(inputs, start_indices, shape):
     shape = shape_of("slice", shape)
     start = _starts("slice", inputs, start_indices, len(shape), "shape")
     if builtins.any(size < -1 for size in shape):
-        raise ShapeError("slice", "sizes are at least 0, or -1 for all the rest", f"got shape={shape}", "check the sizes")
+        raise ShapeError(
+            "slice", "sizes are at least 0, or -1 for all the rest", f"got shape={shape}", "check the sizes"
+        )
     if -1 in shape:
         begins = [begin + n if begin < 0 else begin for begin, n in zip(start.tolist(), inputs.shape, strict=True)]
         shape = tuple(
-            builtins.max(n - begin, 0) if size == -1 else size for size, n, begin in zip(shape, inputs.shape, begins, strict=True)
+            builtins.max(n - begin, 0) if size == -1 else size
+            for size, n, begin in zip(shape, inputs.shape, begins, strict=True)
         )
     return _slice(inputs, start, shape)
 
@@ -426,7 +447,8 @@ def _slice_update_tangent(out, inputs, tangents, params):
 
 @custom(vjp=(lambda g, start_indices, updates_spec: _erase(g, start_indices, updates_spec.shape), None,
              lambda g, start_indices, updates_spec: _slice(g, start_indices, updates_spec.shape)),
-        jvp=_slice_update_tangent, infer=lambda inputs, start_indices, updates: Spec(inputs.shape, inputs.dtype), tensors=3)  # fmt: skip
+        jvp=_slice_update_tangent, infer=lambda inputs, start_indices, updates: Spec(inputs.shape, inputs.dtype),
+            tensors=3)  # fmt: skip
 def _slice_update(inputs, start_indices, updates):
     """inputs (n...), start_indices (rank,), updates (m...) -> (n...)."""
     where = _window("slice_update", start_indices, updates.shape, inputs.shape)
@@ -436,7 +458,7 @@ def _slice_update(inputs, start_indices, updates):
 
 
 def slice_update(inputs, start_indices, updates):
-    """inputs (n...), start_indices (rank,) int, updates (m...) -> (n...). A copy of inputs with a box replaced by `updates`.
+    """inputs (n...), start_indices (rank,) int, updates (m...) -> (n...). Inputs with a box replaced by `updates`.
 
     The result has the dtype of inputs. Gradients flow to inputs, where they remain, and to the updates.
 
@@ -460,7 +482,8 @@ def slice_update(inputs, start_indices, updates):
 def select(condlist, choicelist, default=0):
     """condlist: k conditions (...) bool, choicelist: k tensors (...) -> their broadcast shape.
 
-    Each element comes from the choice of the first condition that holds, or is `default` where none does. Gradients flow
+    Each element comes from the choice of the first condition that holds,
+        or is `default` where none does. Gradients flow
     to the chosen elements only.
 
     Raises:
@@ -473,12 +496,15 @@ def select(condlist, choicelist, default=0):
         Tensor(shape=(4,), dtype=float32, [-0.  7.  7. 30.])
     """
     if len(condlist) != len(choicelist) or not len(condlist):
-        raise ArgumentError("select", "each condition needs its choice", f"got {len(condlist)} conditions and {len(choicelist)} choices",
+        raise ArgumentError("select", "each condition needs its choice",
+            f"got {len(condlist)} conditions and {len(choicelist)} choices",
                             "give two lists of one length")  # fmt: skip
     conditions = [convert_to_tensor(condition) for condition in condlist]
     for i, condition in enumerate(conditions):
         if condition.dtype != dtypes.bool_:
-            raise DTypeError("select", "conditions are bool", f"condlist[{i}] is {condition.dtype}", "compare it first, as in x != 0")
+            raise DTypeError(
+                "select", "conditions are bool", f"condlist[{i}] is {condition.dtype}", "compare it first, as in x != 0"
+            )
     out = default
     for condition, choice in zip(reversed(conditions), reversed(choicelist), strict=True):
         out = where(condition, choice, out)

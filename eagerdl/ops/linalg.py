@@ -12,6 +12,7 @@ from eagerdl.ops.arithmetic import absolute, divide, maximum, not_equal, where
 from eagerdl.ops.conversion import convert_to_tensor
 from eagerdl.ops.reduction import max, min, reduced_shape, restore, sum
 from eagerdl.ops.shape import expand_dims, normalize_axes, transpose
+from eagerdl.tensor import Tensor
 
 __all__ = ["cdist", "matmul", "matrix_transpose", "normalize", "vector_norm"]
 
@@ -40,6 +41,8 @@ def matrix_transpose(x):
         >>> edl.matrix_transpose(edl.ones((4, 2, 3))).shape
         (4, 3, 2)
     """
+    if not isinstance(x, Tensor):
+        x = convert_to_tensor(x)
     if x.ndim < 2:
         raise ShapeError(
             "matrix_transpose",

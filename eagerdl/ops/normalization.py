@@ -1,7 +1,7 @@
 """Normalization by statistics: of batches, of the features of one example, by the root mean square.
 
-Layer and RMS normalization are one primitive with one fused gradient: both walk through a few rows at a time, which stay
-in the cache from the first pass to the last.
+Layer and RMS normalization are one primitive with one fused gradient: both walk through a few rows at a time, which
+stay in the cache from the first pass to the last.
 """
 
 import builtins
@@ -25,7 +25,9 @@ CHUNK = 1 << 18  # bytes of rows that are worked on at once
 
 
 def batch_normalization(x, mean, variance, axis, offset=None, scale=None, epsilon=1e-3):
-    """x (..., c, ...), mean, variance, offset, scale (c,) -> (..., c, ...). ``scale * (x - mean) / sqrt(variance + epsilon) + offset``.
+    """x (..., c, ...), mean, variance, offset, scale (c,) -> (..., c, ...). Normalized by given statistics.
+
+    It is ``scale * (x - mean) / sqrt(variance + epsilon) + offset``.
 
     Args:
         x: a tensor.
@@ -54,8 +56,12 @@ def batch_normalization(x, mean, variance, axis, offset=None, scale=None, epsilo
             return None
         value = convert_to_tensor(value)
         if math.prod(value.shape) != x.shape[axis]:
-            raise ShapeError("batch_normalization", f"{name} must hold one number for each of the {x.shape[axis]} channels",
-                             f"{name} {value.shape}, x {x.shape}, axis={axis}", "check the axis")  # fmt: skip
+            raise ShapeError(
+                "batch_normalization",
+                f"{name} must hold one number for each of the {x.shape[axis]} channels",
+                f"{name} {value.shape}, x {x.shape}, axis={axis}",
+                "check the axis",
+            )
         return reshape(value, per_channel)
 
     mean, variance = channels("mean", mean), channels("variance", variance)
@@ -141,7 +147,7 @@ def _normalize_rows_jvp(out, inputs, tangents, params):
 @custom(vjp=_normalize_rows_vjp, jvp=_normalize_rows_jvp, variadic=True,
         infer=lambda xs, flags, axes, center, epsilon: Spec(xs[0].shape, xs[0].dtype))  # fmt: skip
 def _normalize_rows(xs, flags, axes, center, epsilon):
-    """xs: x (..., *d), scale (*d) if flags[0], offset (*d) if flags[1] -> x standardized over its last `axes` axes (...)."""
+    """xs: x (..., *d), scale (*d) if flags[0], offset (*d) if flags[1] -> x standardized over its last `axes` axes."""
     rows, affine, dtype = _rows_of(xs, axes)
     out = devices.module_of(rows).empty(rows.shape, xs[0].dtype)
     for part in _chunks(*rows.shape, rows):
@@ -155,8 +161,10 @@ def _normalize_rows(xs, flags, axes, center, epsilon):
 
 
 def _grad_vjp(g, xs, flags, axes, center, epsilon, offset_dtype):
-    """The transposed derivative of `_normalize_rows_grad`. With P what `_project` does at x, s the standardized x, r the
-    factors and v = g * scale it computes P(v), the sum of g * s and the sum of g. The derivative of <a, P(v)> for x is
+    """The transposed derivative of `_normalize_rows_grad`.
+
+    With P what `_project` does at x, s the standardized x, r the factors and v = g * scale it computes P(v), the sum
+    of g * s and the sum of g. The derivative of <a, P(v)> for x is
     -r s mean(a P(v)) - r (mean(v s) P(a) + mean(a s) P(v)).
     """
     of_x, of_scale, of_offset = g[0], g[1] if flags[0] else None, g[-1] if flags[1] else None
@@ -170,7 +178,11 @@ def _grad_vjp(g, xs, flags, axes, center, epsilon, offset_dtype):
         a, v = cast(of_x, x.dtype), y * scale
         pa, pv = _project(a, standard, factor, axes, center), _project(v, standard, factor, axes, center)
         to_y = pa * scale
-        to_x = -factor * (standard * mean_of(a * pv, over, True) + mean_of(v * standard, over, True) * pa + mean_of(a * standard, over, True) * pv)
+        to_x = -factor * (
+            standard * mean_of(a * pv, over, True)
+            + mean_of(v * standard, over, True) * pa
+            + mean_of(a * standard, over, True) * pv
+        )
         if flags[0]:
             to_scale = sum(y * pa, tuple(builtins.range(x.ndim - axes)))
     if of_scale is not None:
@@ -253,8 +265,12 @@ def _normalized(where, x, scale, offset, axis, epsilon, center):
         if value.size == 1 and math.prod(inner) != 1:
             value = reshape(value, ()).broadcast_to(inner)
         if math.prod(value.shape) != math.prod(inner):
-            raise ShapeError(where, f"{name} must have the sizes of the normalized axes, {inner}", f"{name} {value.shape}, x {x.shape}, "
-                             f"axis={axis!r}", "check the axis")  # fmt: skip
+            raise ShapeError(
+                where,
+                f"{name} must have the sizes of the normalized axes, {inner}",
+                f"{name} {value.shape}, x {x.shape}, axis={axis!r}",
+                "check the axis",
+            )
         value = value if value.shape == inner else reshape(value, inner)
         xs.append(value if dtypes.is_floating(value.dtype) else cast(value, x.dtype))
     if axes == tuple(builtins.range(x.ndim - len(axes), x.ndim)):
@@ -265,7 +281,9 @@ def _normalized(where, x, scale, offset, axis, epsilon, center):
 
 
 def layer_normalization(x, gamma=None, beta=None, axis=-1, epsilon=None, **kwargs):
-    """x (..., *d), gamma, beta (*d) -> (..., *d). ``gamma * (x - mean) / sqrt(variance + epsilon) + beta`` of each example.
+    """x (..., *d), gamma, beta (*d) -> (..., *d). Each example with mean 0 and variance 1, then scaled and shifted.
+
+    It is ``gamma * (x - mean) / sqrt(variance + epsilon) + beta``.
 
     Args:
         x: a tensor; half precision is computed in float32.
@@ -287,8 +305,12 @@ def layer_normalization(x, gamma=None, beta=None, axis=-1, epsilon=None, **kwarg
         raise ArgumentError("layer_normalization", "rms_scaling is no longer an argument of it", "got rms_scaling=True",
                             "use edl.rms_normalization")  # fmt: skip
     if kwargs:
-        raise ArgumentError("layer_normalization", "the arguments are x, gamma, beta, axis, epsilon", f"got {', '.join(kwargs)}",
-                            "see help(edl.layer_normalization)")  # fmt: skip
+        raise ArgumentError(
+            "layer_normalization",
+            "the arguments are x, gamma, beta, axis, epsilon",
+            f"got {', '.join(kwargs)}",
+            "see help(edl.layer_normalization)",
+        )
     return _normalized("layer_normalization", x, gamma, beta, axis, epsilon, True)
 
 

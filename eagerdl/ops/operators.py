@@ -29,10 +29,6 @@ def _equality(op, otherwise):
     return call
 
 
-def _getitem(x, key):
-    return indexing._get_item(x, indexing.raw_key(key))
-
-
 def _iterate(x):
     return iter([x[i] for i in range(len(x))])
 
@@ -67,7 +63,7 @@ Tensor.__gt__, Tensor.__ge__ = arithmetic.greater, arithmetic.greater_equal
 Tensor.__neg__, Tensor.__abs__, Tensor.__invert__ = arithmetic.negative, arithmetic.absolute, logic.bitwise_not
 Tensor.__pos__ = lambda x: x
 Tensor.__round__ = lambda x, decimals=0: rounding.round(x, decimals)
-Tensor.__getitem__ = _getitem
+Tensor.__getitem__ = indexing.get_item
 Tensor.__iter__ = _iterate
 Tensor._pack = staticmethod(stack)
 

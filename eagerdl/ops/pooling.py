@@ -1,7 +1,7 @@
 """Pooling: the maximum or the average of sliding windows, or of as many regions as asked for.
 
-Windows are walked through tap by tap: for each place in the window, one strided slice of the input holds what all windows
-have there. Sums and maxima of boxes are those of rows, then of columns, so the axes take their turns.
+Windows are walked through tap by tap: for each place in the window, one strided slice of the input holds what all
+windows have there. Sums and maxima of boxes are those of rows, then of columns, so the axes take their turns.
 """
 
 import builtins
@@ -12,7 +12,16 @@ import numpy as np
 from eagerdl import devices, dtypes
 from eagerdl.autograd import Spec, custom, linear
 from eagerdl.errors import ShapeError
-from eagerdl.ops.convolution import Window, padded, padding_of, per_axis, spatial_input, to_channels_last, wide, window_of
+from eagerdl.ops.convolution import (
+    Window,
+    padded,
+    padding_of,
+    per_axis,
+    spatial_input,
+    to_channels_last,
+    wide,
+    window_of,
+)
 from eagerdl.ops.linalg import matmul
 from eagerdl.ops.shape import reshape
 from eagerdl.tensor import from_array
@@ -70,9 +79,14 @@ def _max_pool(x, window):
     return _reduce_windows(padded(x, window, _lowest(x.dtype)), window, np.maximum)
 
 
-@custom(vjp=(lambda g, x, y, window: _at_maximum(g, x, y, window), None, None), tensors=3,
-        jvp=lambda out, inputs, tangents, params: None if tangents[0] is None else _to_maximum(tangents[0], *inputs[1:], *params),
-        infer=lambda g, x, y, window: Spec(x.shape, g.dtype))  # fmt: skip
+@custom(
+    vjp=(lambda g, x, y, window: _at_maximum(g, x, y, window), None, None),
+    tensors=3,
+    jvp=lambda out, inputs, tangents, params: (
+        None if tangents[0] is None else _to_maximum(tangents[0], *inputs[1:], *params)
+    ),
+    infer=lambda g, x, y, window: Spec(x.shape, g.dtype),
+)
 def _to_maximum(g, x, y, window):
     """g (n, *out, c) -> (n, *size, c): each element goes to the place in x of the first maximum y of its window."""
     xp = devices.module_of(g)
@@ -87,11 +101,16 @@ def _to_maximum(g, x, y, window):
     return space[(slice(None), *window.inner())]
 
 
-@custom(vjp=(lambda g, x, y, window: _to_maximum(g, x, y, window), None, None), tensors=3,
-        jvp=lambda out, inputs, tangents, params: None if tangents[0] is None else _at_maximum(tangents[0], *inputs[1:], *params),
-        infer=lambda t, x, y, window: Spec(y.shape, t.dtype))  # fmt: skip
+@custom(
+    vjp=(lambda g, x, y, window: _to_maximum(g, x, y, window), None, None),
+    tensors=3,
+    jvp=lambda out, inputs, tangents, params: (
+        None if tangents[0] is None else _at_maximum(tangents[0], *inputs[1:], *params)
+    ),
+    infer=lambda t, x, y, window: Spec(y.shape, t.dtype),
+)
 def _at_maximum(t, x, y, window):
-    """t (n, *size, c) -> (n, *out, c): the elements of t at the places in x of the first maxima y; transpose of the above."""
+    """t (n, *size, c) -> (n, *out, c): the elements of t where x has the first maxima y; transpose of the above."""
     xp = devices.module_of(t)
     space, out = padded(t, window), xp.zeros(y.shape, t.dtype)
     for where, hit in _first_hits(padded(x, window, _lowest(x.dtype)), y, window):
@@ -192,7 +211,9 @@ def _regions(where, inputs, output_size, data_format):
     x, back = to_channels_last(spatial_input(where, inputs), data_format)
     sizes = per_axis(where, "output_size", output_size, x.ndim - 2)
     if builtins.min(x.shape[1:-1]) < 1:
-        raise ShapeError(where, "the spatial axes must not be empty", f"inputs have shape {x.shape}", "check what emptied them")
+        raise ShapeError(
+            where, "the spatial axes must not be empty", f"inputs have shape {x.shape}", "check what emptied them"
+        )
     return x, back, sizes
 
 
@@ -245,7 +266,9 @@ def adaptive_max_pool(inputs, output_size, data_format=None):
     for axis, count in enumerate(sizes, 1):
         starts, stops = _edges(x.shape[axis], count)
         longest = int((stops - starts).max())
-        if longest * count != x.shape[axis]:  # regions overlap: lay them side by side, short ones with their end repeated
+        if (
+            longest * count != x.shape[axis]
+        ):  # regions overlap: lay them side by side, short ones with their end repeated
             index = np.minimum(starts[:, None] + np.arange(longest), stops[:, None] - 1).ravel()
             x = x[(slice(None),) * axis + (devices.move(index, x.device),)]
         lengths.append(longest)

@@ -255,6 +255,8 @@ def _plan(subscripts, shapes):
         prepared.append((tuple(single), axes if len(term) < len(axes) else None, alone))
         terms.append("".join(c for i, c in enumerate(term) if i not in alone))
     pairs = _pairs(terms, out, {plain[label]: size for label, size in sizes.items()})
+    if not builtins.any(step for steps in prepared for step in steps):
+        prepared = ()
     return prepared, pairs, None if pairs else _order(terms[0], out)
 
 

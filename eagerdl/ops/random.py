@@ -153,13 +153,17 @@ class _Stream:
 
     def _seek(self, c):
         """NumPy's generator, set to go on with the block of counter `c`."""
-        source = getattr(_local, "philox", None)
-        if source is None:
-            source = _local.philox = np.random.Philox(0)
+        try:
+            source, state = _local.philox
+        except AttributeError:
+            source = np.random.Philox(0)
+            state = source.state
+            state["buffer_pos"] = 4  # nothing is left over
+            _local.philox = source, state
         c = (c - 1) % (1 << 256)  # NumPy counts up before it makes a block
-        words = np.array([c & WORD, c >> 64 & WORD, c >> 128 & WORD, c >> 192], np.uint64)
-        source.state = {"bit_generator": "Philox", "state": {"counter": words, "key": np.array(self.key, np.uint64)},
-                        "buffer": np.zeros(4, np.uint64), "buffer_pos": 4, "has_uint32": 0, "uinteger": 0}  # fmt: skip
+        state["state"]["counter"][:] = c & WORD, c >> 64 & WORD, c >> 128 & WORD, c >> 192
+        state["state"]["key"][:] = self.key
+        source.state = state
         return source
 
     def bits(self, width, count, start=0, attempt=0):
@@ -267,6 +271,7 @@ _WITHIN_TWO = math.erf(math.sqrt(2.0))  # the probability of a normal number wit
 
 
 def _truncated32(bits, out):
+    np.bitwise_xor(bits, np.uint32(1 << 31), out=bits)  # signed about the middle, so that x is fine near 0
     x = bits.view(np.int32).astype(np.float32)
     x += np.float32(0.5)
     x *= np.float32(_WITHIN_TWO * 2.0**-31)
@@ -358,16 +363,25 @@ def _draw_truncated_normal(stream, shape, dtype, mean, stddev):
 def _draw_integers(stream, shape, dtype, low, high):
     """Without bias: multiply-high with rejection up to 2**32 (Lemire, 2019, doi 10.1145/3230636), masks beyond."""
     size, span = math.prod(shape), high - low
-    width = 32 if span <= 1 << 32 else 64
-    out = stream.bits(width, size)
-    out, rejected = _bounded(out, span)
-    attempt, index = 1, rejected
-    while index.size:
-        again, rejected = _bounded(stream.bits_at(width, index, size, attempt), span)
-        out[index] = again
+    width, start = 32 if span <= 1 << 32 else 64, np.uint64(low & WORD)
+    done, again = 0, []
+
+    def convert(bits, out):
+        nonlocal done
+        values, rejected = _bounded(bits, span)
+        values += start
+        out[...] = values
+        if rejected.size:
+            again.append(rejected + done)
+        done += out.size
+
+    out = stream.fill(size, width, dtype, convert)
+    index, attempt = stream.xp.concatenate(again) if again else (), 1
+    while len(index):
+        values, rejected = _bounded(stream.bits_at(width, index, size, attempt), span)
+        out[index] = (values + start).astype(dtype)
         index, attempt = index[rejected], attempt + 1
-    out += np.uint64(low & WORD)
-    return out.astype(dtype).reshape(shape)
+    return out.reshape(shape)
 
 
 def _bounded(bits, span):
@@ -519,7 +533,10 @@ def _gamma_slope(alpha, x, log):
     dF = (8 * (tail(a + h) - tail(a - h)) - (tail(a + 2 * h) - tail(a - 2 * h))) / (12 * h)
     log_p = a * np.where(tiny, 0.0, logx) - value - special.gammaln(a)  # log(x p(x))
     slope = np.where(tiny, (special.digamma(a + 1) - logx) / a, -dF * np.exp(-log_p))
-    return (slope if log else slope * np.exp(logx)).astype(alpha.dtype)
+    if not log:
+        size = np.exp(logx)
+        slope = np.where(size > 0, slope, 0) * size
+    return slope.astype(alpha.dtype)
 
 
 @custom(vjp=(lambda g, out, alpha, log: astype(g, alpha.dtype) * _gamma_slope(alpha, out, log), None), tensors=2,
@@ -974,34 +991,42 @@ def _float_dtype(where, dtype):
     return dtype
 
 
+_PLAIN = (float, int, np.number)
+
+
 def _number(value):
     """True for a number that is known now and has no gradient."""
-    return isinstance(value, int | float | np.number) and not isinstance(value, np.complexfloating)
+    return isinstance(value, _PLAIN) and not isinstance(value, np.complexfloating)
 
 
 def _known(value):
-    """The values of a parameter if they can be looked at without waiting for a GPU, else None."""
+    """The values of a parameter in float64, if they can be looked at without waiting for a GPU, else None."""
     if isinstance(value, Tensor):
         value = getattr(value, "_array", None)
-        return value if isinstance(value, np.ndarray) else None
+        if not isinstance(value, np.ndarray):
+            return None
     try:
         value = np.asarray(value)
     except ValueError:  # ragged: told when it becomes a tensor
         return None
-    return value if value.dtype in dtypes.ALL and not dtypes.is_complex(value.dtype) else None
+    return value.astype(np.float64) if value.dtype in dtypes.ALL and not dtypes.is_complex(value.dtype) else None
 
 
 def _require(where, name, value, holds, requirement, remedy):
     """Checks a parameter as far as its values are known."""
-    known = value if _number(value) else _known(value)
-    if known is not None and not np.all(holds(known)):
+    if _number(value):
+        known, fine = value, holds(value)
+    else:
+        known = _known(value)
+        fine = known is None or holds(known).all()
+    if not fine:
         shown = f"{name}={value!r}" if _number(value) else f"{name} with values from {known.min()} to {known.max()}"
         raise ArgumentError(where, requirement, f"got {shown}", remedy)
 
 
 def _parameter(where, name, value, shape, dtype):
     """A parameter of a distribution as a tensor of `dtype` that broadcasts to `shape`."""
-    value = convert_to_tensor(value)
+    value = convert_to_tensor(float(value), dtype) if _number(value) else convert_to_tensor(value)
     if dtypes.is_complex(value.dtype):
         raise DTypeError(where, f"{name} must be real", f"got {value.dtype}", "use its real part")
     if len(value.shape) > len(shape) or any(
@@ -1081,14 +1106,17 @@ def _random_inside(x, low, high):
 
 def _check_bounds(minval, maxval, dtype):
     """Checks the bounds as far as their values are known."""
-    low, high = (value if _number(value) else _known(value) for value in (minval, maxval))
-    if low is None or high is None:
-        return
     limit = _LARGEST[dtype]
-    try:
-        fits = np.all((low <= high) & (high <= limit) & (low >= -limit) & (high - low <= limit))
-    except ValueError:  # they do not broadcast, which is told later
-        return
+    if _number(minval) and _number(maxval):
+        fits = -limit <= minval <= maxval <= limit and maxval - minval <= limit
+    else:
+        low, high = _known(minval), _known(maxval)
+        if low is None or high is None:
+            return
+        try:
+            fits = ((low <= high) & (high <= limit) & (low >= -limit) & (high - low <= limit)).all()
+        except ValueError:  # they do not broadcast, which is told later
+            return
     if not fits:
         raise ArgumentError(
             "uniform",

@@ -5,8 +5,7 @@ import math
 
 import numpy as np
 
-from eagerdl import devices
-from eagerdl import dtypes
+from eagerdl import devices, dtypes
 from eagerdl.autograd import Spec, custom
 from eagerdl.errors import ArgumentError, DTypeError, RangeError, ShapeError
 from eagerdl.ops.arithmetic import maximum, minimum, where
@@ -20,9 +19,9 @@ __all__ = ["scatter", "scatter_update", "segment_max", "segment_min", "segment_p
 
 # -- rows of a matrix and the segments that they belong to ------------------------------------------
 #
-# A segment is what the rows with one number have in common. Everything in this file is built on two linear ops that are
-# each other's transpose, `segment_sum` and `_spread`, and on extremes and products within segments. Rows whose number is
-# outside of [0, num_segments) belong to no segment.
+# Rows with one number make a segment. Everything in this file is built on two linear ops that are each other's
+# transpose, `segment_sum` and `_spread`, and on extremes and products within segments. Rows whose number is outside
+# of [0, num_segments) belong to no segment.
 
 
 def _inside(ids, count):
@@ -61,7 +60,7 @@ def _spread(x, segment_ids):
 
 
 def _reduce(ufunc, data, ids, count, ordered, fill):
-    """data (n, ...), ids (n,) -> (count, ...). A reduction by `ufunc` within segments; `fill` where there are no rows."""
+    """data (n, ...), ids (n,) -> (count, ...). A reduction by `ufunc` within segments, `fill` for empty ones."""
     xp = devices.module_of(data)
     out = xp.full((count, *data.shape[1:]), fill, data.dtype)
     inside = _inside(ids, count)
@@ -70,7 +69,7 @@ def _reduce(ufunc, data, ids, count, ordered, fill):
     if not ids.size:
         return out
     if xp is not np:
-        getattr(ufunc, "at")(out, ids, data)
+        ufunc.at(out, ids, data)
         return out
     if not ordered:
         order = ids.argsort(kind="stable")
@@ -179,7 +178,9 @@ def _segments(where, data, segment_ids, num_segments):
     if num_segments is None:
         num_segments = int(ids._array.max()) + 1 if ids.size else 0
     if isinstance(num_segments, bool) or not hasattr(num_segments, "__index__") or num_segments.__index__() < 0:
-        raise ArgumentError(where, "num_segments is an int of at least 0", f"got {num_segments!r}", "leave it out to count the segments")
+        raise ArgumentError(
+            where, "num_segments is an int of at least 0", f"got {num_segments!r}", "leave it out to count the segments"
+        )
     return data, ids, builtins.max(num_segments.__index__(), 0)
 
 
@@ -256,7 +257,7 @@ def _flat_index(indices, shape):
 
 
 def _places(where, indices, shape, values=None, name="values"):
-    """Multi-indices (m..., k) into a tensor of `shape`: their flat places (rows,), how many places, and `values` as rows.
+    """Multi-indices (m..., k) into a tensor of `shape`: flat places (rows,), how many there are, and `values` as rows.
 
     Raises:
         ShapeError: if there are too many indices, or the values have another shape.
@@ -280,14 +281,15 @@ def _places(where, indices, shape, values=None, name="values"):
     except ValueError:
         fits = False
     if not fits:
-        raise ShapeError(where, f"{name} must have shape {needed}: that of indices without its last axis, then the axes left of {shape}",
+        raise ShapeError(where,
+            f"{name} must have shape {needed}: that of indices without its last axis, then the axes left of {shape}",
                          f"got {values.shape}", "check the order of the axes")  # fmt: skip
     values = values if values.shape == needed else values.broadcast_to(needed)
     return flat, count, reshape(values, (flat.shape[0], *shape[k:]))
 
 
 def scatter(indices, values, shape):
-    """indices (m..., k) int, values (m..., the axes left of shape) -> shape. Zeros with the values added at the indices.
+    """indices (m..., k) int, values (m..., the axes left of shape) -> shape. Zeros, with values added at the indices.
 
     Args:
         indices: in its last axis, indices into the first k axes of the result; negative ones count from the end.
@@ -308,7 +310,7 @@ def scatter(indices, values, shape):
 
 
 def gather_nd(x, indices):
-    """x (n...), indices (m..., k) int -> (m..., the axes left of x). What stands at the indices: the transpose of `scatter`."""
+    """x (n...), indices (m..., k) int -> (m..., the axes left of x). What stands there: the transpose of `scatter`."""
     indices = as_indices("gather_nd", indices)
     flat, count = _places("gather_nd", indices, x.shape)
     k = indices.shape[-1]
@@ -324,11 +326,12 @@ def _last(flat, count):
     return last[flat] == order
 
 
-@custom(vjp=(lambda g, flat, rows_spec: _replace(g, flat, _nothing(rows_spec, g)), None, lambda g, flat: _written(g, flat)),
+@custom(vjp=(lambda g, flat, rows_spec: _replace(g, flat, _nothing(rows_spec, g)), None, lambda g, flat: _written(g,
+    flat)),
         jvp=lambda out, inputs, tangents, params: _replace_tangent(inputs, tangents),
         infer=lambda x, flat, rows: Spec(x.shape, x.dtype), tensors=3)  # fmt: skip
 def _replace(x, flat, rows):
-    """x (count, ...), flat (n,), rows (n, ...) -> x with the rows put at `flat`; the last one stays where several meet."""
+    """x (count, ...), flat (n,), rows (n, ...) -> x with the rows put at `flat`; the last of several stays."""
     out = x.copy()
     if devices.module_of(x) is np:
         out[flat] = rows  # NumPy writes one row after the other
@@ -343,7 +346,8 @@ def _nothing(spec, like):
     return from_array(devices.module_of(like._array).zeros(spec.shape, spec.dtype))
 
 
-@custom(vjp=(lambda g, x_spec, flat: _segment_sum(g * _remaining(g, flat, x_spec.shape[0]), flat, x_spec.shape[0]), None), tensors=2,
+@custom(vjp=(lambda g, x_spec, flat: _segment_sum(g * _remaining(g, flat, x_spec.shape[0]), flat, x_spec.shape[0]),
+    None), tensors=2,
         jvp=lambda out, inputs, tangents, params: _written(tangents[0], inputs[1]),
         infer=lambda x, flat: Spec((*flat.shape, *x.shape[1:]), x.dtype))  # fmt: skip
 def _written(x, flat):
@@ -367,7 +371,7 @@ REDUCTIONS = (None, "add", "max", "min", "mul")
 
 
 def scatter_update(inputs, indices, updates, reduction=None):
-    """inputs (n...), indices (m..., k) int, updates (m..., the axes left of inputs) -> (n...). A copy of inputs with updates.
+    """inputs (n...), indices (m..., k) int, updates (m..., axes left of inputs) -> (n...). Inputs with updates written.
 
     Args:
         inputs: a tensor.
@@ -389,11 +393,17 @@ def scatter_update(inputs, indices, updates, reduction=None):
     """
     name = reduction.lower() if isinstance(reduction, str) else reduction
     if name not in REDUCTIONS:
-        raise ArgumentError("scatter_update", f"reduction is one of {', '.join(map(repr, REDUCTIONS))}", f"got {reduction!r}",
+        raise ArgumentError("scatter_update", f"reduction is one of {', '.join(map(repr, REDUCTIONS))}",
+            f"got {reduction!r}",
                             "use 'add' to add updates up")  # fmt: skip
     inputs, updates = convert_to_tensor(inputs), convert_to_tensor(updates)
     if dtypes.is_complex(updates.dtype) and not dtypes.is_complex(inputs.dtype):
-        raise DTypeError("scatter_update", f"updates of {inputs.dtype} inputs are real", f"got {updates.dtype}", "use edl.real(updates)")
+        raise DTypeError(
+            "scatter_update",
+            f"updates of {inputs.dtype} inputs are real",
+            f"got {updates.dtype}",
+            "use edl.real(updates)",
+        )
     flat, count, rows = _places("scatter_update", indices, inputs.shape, updates.astype(inputs.dtype), "updates")
     x = reshape(inputs, (count, *rows.shape[1:]))
     return reshape(_COMBINE[name](x, flat, rows, count), inputs.shape)
@@ -406,4 +416,3 @@ _COMBINE = {
     "max": lambda x, flat, rows, count: maximum(x, _segment_max(rows, flat, count, False)),
     "min": lambda x, flat, rows, count: minimum(x, _segment_min(rows, flat, count, False)),
 }
-

@@ -5,8 +5,7 @@ All of them write a new value by `assign`, so tensors read before keep theirs. T
 
 import numpy as np
 
-from eagerdl import devices
-from eagerdl import dtypes
+from eagerdl import devices, dtypes
 from eagerdl.errors import ArgumentError, DTypeError, ShapeError, TapeError
 from eagerdl.ops.arithmetic import divide, negative
 from eagerdl.ops.conversion import convert_to_tensor
@@ -23,10 +22,13 @@ def _delta(variable, where, sparse_delta, updates):
     if updates is None:
         if not (hasattr(sparse_delta, "indices") and hasattr(sparse_delta, "values")):
             raise ArgumentError(where, "an object with .indices and .values, or indices and updates, are needed",
-                                f"got {type(sparse_delta).__name__}", "call it as v.scatter_add(indices, updates)")  # fmt: skip
+                                f"got {type(sparse_delta).__name__}",
+                                    "call it as v.scatter_add(indices, updates)")  # fmt: skip
         sparse_delta, updates = sparse_delta.indices, sparse_delta.values
     if not variable.ndim:
-        raise ShapeError(where, "a variable of at least one axis is needed", "it has shape ()", "use assign for a scalar")
+        raise ShapeError(
+            where, "a variable of at least one axis is needed", "it has shape ()", "use assign for a scalar"
+        )
     return as_indices(where, sparse_delta), convert_to_tensor(updates)
 
 
@@ -66,7 +68,9 @@ def _rows(name, reduction, what, sign=None):
     def method(self, sparse_delta, updates=None, use_locking=False, name=None):
         where = f"{self.name}.{method.__name__}"
         indices, values = _delta(self, where, sparse_delta, updates)
-        return _write(self, where, reshape(indices, (*indices.shape, 1)), values if sign is None else sign(values), reduction)
+        return _write(
+            self, where, reshape(indices, (*indices.shape, 1)), values if sign is None else sign(values), reduction
+        )
 
     method.__name__ = name
     method.__qualname__ = f"Variable.{name}"
@@ -125,7 +129,8 @@ def _batch_scatter_update(self, sparse_delta, updates=None, use_locking=False, n
     batch = indices.shape[:-1]
     if not indices.ndim or self.shape[: len(batch)] != batch:
         raise ShapeError(where, "the axes of indices but the last must be the first ones of the variable",
-                         f"variable {self.shape}, indices {indices.shape}", "use scatter_update without batches")  # fmt: skip
+                         f"variable {self.shape}, indices {indices.shape}",
+                             "use scatter_update without batches")  # fmt: skip
     xp = devices.module_of(indices._array)
     grid = xp.stack([*xp.indices(indices.shape)[:-1], indices._array], axis=-1)
     return _write(self, where, from_array(grid), values, None)
@@ -149,7 +154,9 @@ def _set_shape(self, shape):
     """
     if shape is not None:
         shape = tuple(shape)
-        if len(shape) != self.ndim or any(want not in (None, have) for want, have in zip(shape, self.shape, strict=True)):
+        if len(shape) != self.ndim or any(
+            want not in (None, have) for want, have in zip(shape, self.shape, strict=True)
+        ):
             raise ShapeError(f"{self.name}.set_shape", f"the variable has shape {self.shape}", f"got {shape}",
                              "use None for sizes that do not matter, or make a new Variable")  # fmt: skip
 
@@ -183,11 +190,17 @@ for _method in (
     _rows("scatter_update", None, "Replaces"), _rows("scatter_mul", "mul", "Multiplies by updates"),
     _rows("scatter_div", "div", "Divides by updates"), _rows("scatter_max", "max", "Takes the larger of updates and"),
     _rows("scatter_min", "min", "Takes the smaller of updates and"),
-    _elements("scatter_nd_add", "add", "Adds updates to"), _elements("scatter_nd_sub", "add", "Subtracts updates from", negative),
-    _elements("scatter_nd_update", None, "Replaces"), _elements("scatter_nd_max", "max", "Takes the larger of updates and"),
+    _elements("scatter_nd_add", "add", "Adds updates to"), _elements("scatter_nd_sub", "add", "Subtracts updates from",
+        negative),
+    _elements("scatter_nd_update", None, "Replaces"), _elements("scatter_nd_max", "max",
+        "Takes the larger of updates and"),
     _elements("scatter_nd_min", "min", "Takes the smaller of updates and"),
 ):  # fmt: skip
     setattr(Variable, _method.__name__, _method)
 
-Variable.batch_scatter_update, Variable.gather_nd, Variable.sparse_read = _batch_scatter_update, _gather_nd, _sparse_read
+Variable.batch_scatter_update, Variable.gather_nd, Variable.sparse_read = (
+    _batch_scatter_update,
+    _gather_nd,
+    _sparse_read,
+)
 Variable.set_shape, Variable.initial_value, Variable.op = _set_shape, _initial_value, _op

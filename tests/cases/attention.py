@@ -30,22 +30,85 @@ MASK[1, 0, 2] = False  # looks at nothing
 CASES = {
     "dot_product_attention": [
         case(QUERY, KEY, VALUE, reference=dot_product_attention),
-        case(QUERY, KEY, VALUE, bias=normal(4, 3, 6), mask=booleans(2, 4, 3, 6), scale=0.3, reference=dot_product_attention),
+        case(
+            QUERY,
+            KEY,
+            VALUE,
+            bias=normal(4, 3, 6),
+            mask=booleans(2, 4, 3, 6),
+            scale=0.3,
+            reference=dot_product_attention,
+        ),
         case(QUERY, KEY, VALUE, mask=MASK, reference=dot_product_attention),
         case(QUERY, KEY, VALUE, is_causal=True, reference=dot_product_attention),
-        case(QUERY, KEY, VALUE, mask=booleans(3, 6), is_causal=True, flash_attention=True, reference=dot_product_attention),
-        case(QUERY, normal(2, 6, 2, 5), normal(2, 6, 2, 5, salt=1), bias=normal(1, 4, 1, 6), mask=MASK, reference=dot_product_attention),
-        case(QUERY, normal(2, 6, 1, 5), normal(2, 6, 1, 5, salt=1), attn_logits_soft_cap=0.7, reference=dot_product_attention),
-        case(normal(1, 1, 2, 3), normal(1, 1, 2, 3, salt=1), normal(1, 1, 2, 3, salt=2), reference=dot_product_attention),
+        case(
+            QUERY,
+            KEY,
+            VALUE,
+            mask=booleans(3, 6),
+            is_causal=True,
+            flash_attention=True,
+            reference=dot_product_attention,
+        ),
+        case(
+            QUERY,
+            normal(2, 6, 2, 5),
+            normal(2, 6, 2, 5, salt=1),
+            bias=normal(1, 4, 1, 6),
+            mask=MASK,
+            reference=dot_product_attention,
+        ),
+        case(
+            QUERY,
+            normal(2, 6, 1, 5),
+            normal(2, 6, 1, 5, salt=1),
+            attn_logits_soft_cap=0.7,
+            reference=dot_product_attention,
+        ),
+        case(
+            normal(1, 1, 2, 3), normal(1, 1, 2, 3, salt=1), normal(1, 1, 2, 3, salt=2), reference=dot_product_attention
+        ),
         case(normal(0, 3, 2, 4), normal(0, 5, 2, 4), normal(0, 5, 2, 4), reference=dot_product_attention),
     ]
 }
 
 FAILURES = [
-    fails("dot_product_attention", normal(3, 4, 5), KEY, VALUE, error=ShapeError, match=r"must be \(batch, length, heads, size\)"),
-    fails("dot_product_attention", QUERY, KEY, normal(2, 5, 4, 5), error=ShapeError, match=r"the same batch, length and heads"),
+    fails(
+        "dot_product_attention",
+        normal(3, 4, 5),
+        KEY,
+        VALUE,
+        error=ShapeError,
+        match=r"must be \(batch, length, heads, size\)",
+    ),
+    fails(
+        "dot_product_attention",
+        QUERY,
+        KEY,
+        normal(2, 5, 4, 5),
+        error=ShapeError,
+        match=r"the same batch, length and heads",
+    ),
     fails("dot_product_attention", normal(2, 3, 4, 6), KEY, VALUE, error=ShapeError, match=r"the same batch and size"),
-    fails("dot_product_attention", normal(2, 3, 3, 5), KEY, VALUE, error=ShapeError, match=r"a multiple of those of key"),
-    fails("dot_product_attention", QUERY, KEY, VALUE, mask=booleans(2, 3, 6), error=ShapeError, match=r"mask must broadcast to .* \(2, 4, 3, 6\)"),
-    fails("dot_product_attention", QUERY, KEY, VALUE, attn_logits_soft_cap=0.0, error=ArgumentError, match=r"must be positive"),
+    fails(
+        "dot_product_attention", normal(2, 3, 3, 5), KEY, VALUE, error=ShapeError, match=r"a multiple of those of key"
+    ),
+    fails(
+        "dot_product_attention",
+        QUERY,
+        KEY,
+        VALUE,
+        mask=booleans(2, 3, 6),
+        error=ShapeError,
+        match=r"mask must broadcast to .* \(2, 4, 3, 6\)",
+    ),
+    fails(
+        "dot_product_attention",
+        QUERY,
+        KEY,
+        VALUE,
+        attn_logits_soft_cap=0.0,
+        error=ArgumentError,
+        match=r"must be positive",
+    ),
 ]

@@ -34,7 +34,9 @@ def each_meeting(sizes, kernel, strides, dilation, front, out):
     """(output, tap, input place) of each product of a convolution, by going through all of them."""
     for place in itertools.product(*map(range, out)):
         for tap in itertools.product(*map(range, kernel)):
-            source = tuple(o * s - f + t * d for o, s, f, t, d in zip(place, strides, front, tap, dilation, strict=True))
+            source = tuple(
+                o * s - f + t * d for o, s, f, t, d in zip(place, strides, front, tap, dilation, strict=True)
+            )
             if all(0 <= i < n for i, n in zip(source, sizes, strict=True)):
                 yield place, tap, source
 
@@ -60,7 +62,10 @@ def depthwise_conv(x, kernel, data_format=None, **options):
     return restore(np.concatenate(parts, -1), data_format)
 
 
-def separable_conv(x, depthwise_kernel, pointwise_kernel, data_format=None, **options):
+def separable_conv(
+    x, depthwise_kernel, pointwise_kernel, strides=1, padding="valid", data_format=None, dilation_rate=1
+):
+    options = {"strides": strides, "padding": padding, "dilation_rate": dilation_rate}
     y = last(depthwise_conv(x, depthwise_kernel, data_format=data_format, **options), data_format)
     return restore(y @ pointwise_kernel.reshape(pointwise_kernel.shape[-2:]), data_format)
 
@@ -79,7 +84,9 @@ def conv_transpose(x, kernel, strides=1, padding="valid", output_padding=None, d
             front.append(0)
         else:
             sizes.append(n * s if extra is None else (n - 1) * s + reach % 2 + extra)
-            total = s + reach - 2 if extra is None else reach + reach % 2 - 2 + extra  # zeros around, as a convolution of x
+            total = (
+                s + reach - 2 if extra is None else reach + reach % 2 - 2 + extra
+            )  # zeros around, as a convolution of x
             front.append(reach - 1 - min(total // 2 + total % 2, reach - 1))
     y = np.zeros((x.shape[0], *sizes, kernel.shape[-2]))
     for place, tap, source in each_meeting(sizes, kernel.shape[:-2], strides, dilation, front, x.shape[1:-1]):
@@ -91,8 +98,13 @@ def unfold(x, kernel_size, dilation=1, padding=0, stride=1):
     (kh, kw), (dh, dw), (ph, pw), (sh, sw) = (tuples(v, 2) for v in (kernel_size, dilation, padding, stride))
     x = np.pad(x, ((0, 0), (0, 0), (ph, ph), (pw, pw)))
     rows, columns = (x.shape[2] - (kh - 1) * dh - 1) // sh + 1, (x.shape[3] - (kw - 1) * dw - 1) // sw + 1
-    blocks = [x[:, :, i * sh : i * sh + (kh - 1) * dh + 1 : dh, j * sw : j * sw + (kw - 1) * dw + 1 : dw].reshape(x.shape[0], -1)
-              for i in range(rows) for j in range(columns)]  # fmt: skip
+    blocks = [
+        x[:, :, i * sh : i * sh + (kh - 1) * dh + 1 : dh, j * sw : j * sw + (kw - 1) * dw + 1 : dw].reshape(
+            x.shape[0], -1
+        )
+        for i in range(rows)
+        for j in range(columns)
+    ]
     return np.stack(blocks, -1)
 
 
@@ -136,14 +148,15 @@ CASES = {
         case(normal(2, 6, 1), normal(3, 1, 2), reference=depthwise_conv),
     ],
     "separable_conv": [
-        case(normal(2, 5, 6, 3), normal(3, 2, 3, 2), normal(1, 1, 6, 4), strides=2, padding="same", reference=separable_conv),
-        case(normal(2, 3, 7), normal(3, 3, 1), normal(1, 3, 4), data_format="channels_first", dilation_rate=2, reference=separable_conv),
+        case(normal(2, 5, 6, 3), normal(3, 2, 3, 2), normal(1, 1, 6, 4), 2, "same", reference=separable_conv),
+        case(normal(2, 3, 7), normal(3, 3, 1), normal(1, 3, 4), data_format="channels_first",
+             dilation_rate=2, reference=separable_conv),
     ],
     "conv_transpose": [
         case(normal(2, 3, 4, 2), normal(3, 3, 5, 2), reference=conv_transpose),
         case(normal(2, 3, 4, 2), normal(3, 2, 3, 2), strides=2, padding="same", reference=conv_transpose),
         case(normal(2, 3, 4, 2), normal(2, 3, 3, 2), strides=3, reference=conv_transpose),
-        case(normal(2, 3, 4, 2), normal(3, 4, 3, 2), strides=(2, 3), padding="same", output_padding=1, reference=conv_transpose),
+        case(normal(2, 3, 4, 2), normal(3, 4, 3, 2), (2, 3), "same", 1, reference=conv_transpose),
         case(normal(2, 3, 4, 2), normal(3, 4, 3, 2), strides=3, output_padding=(2, 0), reference=conv_transpose),
         case(normal(1, 3, 4, 2), normal(2, 3, 3, 2), padding="same", dilation_rate=2, reference=conv_transpose),
         case(normal(1, 2, 3, 4), normal(2, 3, 3, 2), strides=2, data_format="channels_first", reference=conv_transpose),
@@ -162,22 +175,86 @@ CASES = {
 }  # fmt: skip
 
 FAILURES = [
-    fails("conv", normal(1, 5, 5, 3), normal(3, 3, 2, 4), error=ShapeError, match=r"\[conv\] the channels of inputs .* 3 channels, kernel .* takes 2"),
-    fails("conv", normal(1, 5, 5, 4), normal(3, 3, 2, 3), error=ShapeError, match=r"a multiple that divides its filters"),
-    fails("conv", normal(5, 3), normal(3, 2, 4), error=ShapeError, match=r"1 to 3 spatial axes; inputs has shape \(5, 3\)"),
+    fails(
+        "conv",
+        normal(1, 5, 5, 3),
+        normal(3, 3, 2, 4),
+        error=ShapeError,
+        match=r"\[conv\] the channels of inputs .* 3 channels, kernel .* takes 2",
+    ),
+    fails(
+        "conv", normal(1, 5, 5, 4), normal(3, 3, 2, 3), error=ShapeError, match=r"a multiple that divides its filters"
+    ),
+    fails(
+        "conv", normal(5, 3), normal(3, 2, 4), error=ShapeError, match=r"1 to 3 spatial axes; inputs has shape \(5, 3\)"
+    ),
     fails("conv", normal(1, 5, 5, 3), normal(3, 3, 4), error=ShapeError, match=r"as many axes as inputs"),
     fails("conv", normal(1, 2, 5, 3), normal(3, 3, 3, 4), error=ShapeError, match=r"the window must fit"),
-    fails("conv", normal(1, 5, 5, 3), normal(3, 3, 3, 4), padding="full", error=ArgumentError, match=r"'valid', 'same'; got 'full'"),
+    fails(
+        "conv",
+        normal(1, 5, 5, 3),
+        normal(3, 3, 3, 4),
+        padding="full",
+        error=ArgumentError,
+        match=r"'valid', 'same'; got 'full'",
+    ),
     fails("conv", normal(1, 5, 5, 3), normal(3, 3, 3, 4), padding="causal", error=ArgumentError, match=r"got 'causal'"),
-    fails("conv", normal(1, 5, 5, 3), normal(3, 3, 3, 4), strides=0, error=ArgumentError, match=r"strides is an int or 2 ints, at least 1"),
+    fails(
+        "conv",
+        normal(1, 5, 5, 3),
+        normal(3, 3, 3, 4),
+        strides=0,
+        error=ArgumentError,
+        match=r"strides is an int or 2 ints, at least 1",
+    ),
     fails("conv", normal(1, 5, 5, 3), normal(3, 3, 3, 4), strides=(1, 1, 1), error=ArgumentError, match=r"strides"),
-    fails("conv", normal(1, 5, 5, 3), normal(3, 3, 3, 4), dilation_rate=1.5, error=DTypeError, match=r"dilation_rate is an int"),
-    fails("conv", normal(1, 5, 5, 3), normal(3, 3, 3, 4), data_format="NHWC", error=ArgumentError, match=r"'channels_last' or 'channels_first'"),
-    fails("depthwise_conv", normal(1, 5, 5, 3), normal(3, 3, 2, 4), error=ShapeError, match=r"\[depthwise_conv\] .* equally many channels"),
-    fails("separable_conv", normal(1, 5, 5, 3), normal(3, 3, 2, 4), normal(1, 1, 8, 2), error=ShapeError, match=r"\[separable_conv\] .* channels"),
-    fails("conv_transpose", normal(1, 5, 5, 3), normal(3, 3, 3, 4), error=ShapeError, match=r"\[conv_transpose\] .* \(\*spatial, out, in\)"),
-    fails("conv_transpose", normal(1, 5, 5, 3), normal(3, 3, 4, 3), padding="causal", error=ArgumentError, match=r"'valid', 'same'"),
+    fails(
+        "conv",
+        normal(1, 5, 5, 3),
+        normal(3, 3, 3, 4),
+        dilation_rate=1.5,
+        error=DTypeError,
+        match=r"dilation_rate is an int",
+    ),
+    fails(
+        "conv",
+        normal(1, 5, 5, 3),
+        normal(3, 3, 3, 4),
+        data_format="NHWC",
+        error=ArgumentError,
+        match=r"'channels_last' or 'channels_first'",
+    ),
+    fails(
+        "depthwise_conv",
+        normal(1, 5, 5, 3),
+        normal(3, 3, 2, 4),
+        error=ShapeError,
+        match=r"\[depthwise_conv\] .* equally many channels",
+    ),
+    fails(
+        "separable_conv",
+        normal(1, 5, 5, 3),
+        normal(3, 3, 2, 4),
+        normal(1, 1, 8, 2),
+        error=ShapeError,
+        match=r"\[separable_conv\] .* channels",
+    ),
+    fails(
+        "conv_transpose",
+        normal(1, 5, 5, 3),
+        normal(3, 3, 3, 4),
+        error=ShapeError,
+        match=r"\[conv_transpose\] .* \(\*spatial, out, in\)",
+    ),
+    fails(
+        "conv_transpose",
+        normal(1, 5, 5, 3),
+        normal(3, 3, 4, 3),
+        padding="causal",
+        error=ArgumentError,
+        match=r"'valid', 'same'",
+    ),
     fails("unfold", normal(2, 5, 5), 2, error=ShapeError, match=r"images \(n, c, h, w\)"),
     fails("unfold", normal(1, 2, 3, 3), 4, error=ShapeError, match=r"a block must fit"),
     fails("fold", normal(1, 8, 5), 4, 2, stride=2, error=ShapeError, match=r"\(n, channels \* 4, 4\)"),
-]  # fmt: skip
+]

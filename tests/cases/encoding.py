@@ -15,9 +15,12 @@ def _multi_hot(x, num_classes, axis=-1, dtype="float32"):
 CASES = {
     "one_hot": [
         case(integers(0, 4, 5), 4, reference=_one_hot), case(integers(-2, 6, 2, 3), 4, reference=_one_hot),
-        case(integers(0, 4, 2, 3), 4, axis=0, reference=_one_hot), case(integers(0, 4, 2, 3), 4, axis=1, dtype="int32", reference=_one_hot),
-        case(np.array(2), 3, sparse=False, reference=_one_hot), case(np.zeros((0, 2), "int32"), 3, dtype="bool", reference=_one_hot),
-        case(booleans(3), 2, reference=_one_hot), case(np.array([255, 1], "uint8"), 256, dtype="float16", reference=_one_hot),
+        case(integers(0, 4, 2, 3), 4, axis=0, reference=_one_hot), case(integers(0, 4, 2, 3), 4, axis=1, dtype="int32",
+             reference=_one_hot),
+        case(np.array(2), 3, sparse=False, reference=_one_hot), case(np.zeros((0, 2), "int32"), 3, dtype="bool",
+             reference=_one_hot),
+        case(booleans(3), 2, reference=_one_hot), case(np.array([255, 1], "uint8"), 256, dtype="float16",
+             reference=_one_hot),
         case([], 3, reference=lambda x, n: np.zeros((0, 3))), case(np.array([1, 2]), 0, reference=_one_hot),
     ],
     "multi_hot": [
@@ -39,4 +42,4 @@ FAILURES = [
     fails("multi_hot", normal(3), 4, error=DTypeError, match=r"\[multi_hot\] labels are integers"),
     fails("multi_hot", integers(0, 3, 3), error=ArgumentError, match=r"num_classes is an int of at least 0; got None"),
     fails("multi_hot", integers(0, 3, 3), 4, depth=3, error=ArgumentError, match=r"got depth"),
-]
+]  # fmt: skip

@@ -69,11 +69,19 @@ def _scale_and_translate(x, shape, scale, translation, spatial_dims, method, ant
     return x
 
 
-SCIPY_MODES = {"constant": "grid-constant", "nearest": "nearest", "wrap": "grid-wrap", "mirror": "mirror", "reflect": "reflect"}
+SCIPY_MODES = {
+    "constant": "grid-constant",
+    "nearest": "nearest",
+    "wrap": "grid-wrap",
+    "mirror": "mirror",
+    "reflect": "reflect",
+}
 
 
 def _map_coordinates(x, coordinates, order, fill_mode="constant", fill_value=0):
-    return scipy.ndimage.map_coordinates(x, coordinates, order=order, mode=SCIPY_MODES[fill_mode], cval=fill_value, prefilter=False)
+    return scipy.ndimage.map_coordinates(
+        x, coordinates, order=order, mode=SCIPY_MODES[fill_mode], cval=fill_value, prefilter=False
+    )
 
 
 def _affine(x, transform, interpolation="bilinear", fill_mode="constant", fill_value=0, data_format=None):
@@ -88,7 +96,9 @@ def _affine(x, transform, interpolation="bilinear", fill_mode="constant", fill_v
         k = c0 * xs + c1 * ys + 1
         at = np.stack([(b0 * xs + b1 * ys + b2) / k, (a0 * xs + a1 * ys + a2) / k])
         for c in range(x.shape[-1]):
-            out[n, ..., c] = _map_coordinates(x[n, ..., c], at, 0 if interpolation == "nearest" else 1, fill_mode, fill_value)
+            out[n, ..., c] = _map_coordinates(
+                x[n, ..., c], at, 0 if interpolation == "nearest" else 1, fill_mode, fill_value
+            )
     return out
 
 
@@ -108,10 +118,14 @@ def _patches(x, size, strides=None, dilation_rate=1, padding="valid"):
     strides = size if strides is None else (strides,) * k if isinstance(strides, int) else strides
     reach = [(p - 1) * dilation_rate + 1 for p in size]
     if padding == "same":
-        short = [max((math.ceil(n / s) - 1) * s + r - n, 0) for n, s, r in zip(x.shape[1:-1], strides, reach, strict=True)]
+        short = [
+            max((math.ceil(n / s) - 1) * s + r - n, 0) for n, s, r in zip(x.shape[1:-1], strides, reach, strict=True)
+        ]
         x = np.pad(x, [(0, 0), *[(m // 2, m - m // 2) for m in short], (0, 0)])
     windows = np.lib.stride_tricks.sliding_window_view(x, reach, axes)  # (n, places..., c, offsets...)
-    windows = windows[(slice(None), *[slice(None, None, s) for s in strides], slice(None), *[slice(None, None, dilation_rate)] * k)]
+    windows = windows[
+        (slice(None), *[slice(None, None, s) for s in strides], slice(None), *[slice(None, None, dilation_rate)] * k)
+    ]
     windows = np.moveaxis(windows, k + 1, -1)
     return windows.reshape(*windows.shape[: k + 1], -1)
 
@@ -132,7 +146,9 @@ def _sobel(x, data_format=None):
     smooth, slope = [1.0, 2.0, 1.0], [-1.0, 0.0, 1.0]
 
     def edges(along, across):
-        return scipy.ndimage.correlate1d(scipy.ndimage.correlate1d(x, slope, along, mode="constant"), smooth, across, mode="constant")
+        return scipy.ndimage.correlate1d(
+            scipy.ndimage.correlate1d(x, slope, along, mode="constant"), smooth, across, mode="constant"
+        )
 
     return np.stack([edges(h, w), edges(w, h)], -1)
 
@@ -143,7 +159,9 @@ def _ssim(x, y, max_val=1.0, filter_size=11, filter_sigma=1.5):
     window = np.outer(_gaussian(filter_size, filter_sigma), _gaussian(filter_size, filter_sigma))
 
     def average(z):
-        return np.einsum("nhwcij,ij->nhwc", np.lib.stride_tricks.sliding_window_view(z, (filter_size, filter_size), (1, 2)), window)
+        return np.einsum(
+            "nhwcij,ij->nhwc", np.lib.stride_tricks.sliding_window_view(z, (filter_size, filter_size), (1, 2)), window
+        )
 
     c1, c2 = (0.01 * max_val) ** 2, (0.03 * max_val) ** 2
     mx, my = average(x), average(y)
@@ -161,7 +179,10 @@ def _pixels(function, axis=-1):
 
 
 def _gray(x, data_format=None):
-    return np.expand_dims(np.tensordot(x, [0.2989, 0.5870, 0.1140], (-1 if data_format is None else -3, 0)), -1 if data_format is None else -3)
+    return np.expand_dims(
+        np.tensordot(x, [0.2989, 0.5870, 0.1140], (-1 if data_format is None else -3, 0)),
+        -1 if data_format is None else -3,
+    )
 
 
 # -- rows -------------------------------------------------------------------------------------------
@@ -180,7 +201,8 @@ HSV = np.array([[[(k + 0.45) / 6, 0.6, 0.8] for k in range(6)]])
 CASES = {
     "image.resize": [
         *[case(uniform(0.0, 1.0, 1, 5, 6, 2), size, interpolation=name, antialias=antialias, reference=_resize)
-          for name in ("bilinear", "bicubic", "lanczos3", "lanczos5", "nearest") for antialias in (False, True) for size in ((3, 9), (8, 4))],
+          for name in ("bilinear", "bicubic", "lanczos3", "lanczos5", "nearest") for antialias in (False,
+              True) for size in ((3, 9), (8, 4))],
         case(normal(5, 6, 1), (7, 6), reference=lambda x, size: _interpolated(x[..., 0], size)[..., None]),
         case(normal(70, 64, 1), (40, 130), reference=_resize, order=1),
         case(FIRST, (4, 8), interpolation="bicubic", data_format="channels_first", reference=_resize_first),
@@ -191,26 +213,31 @@ CASES = {
         case(normal(8, 4, 1), (4, 4), pad_to_aspect_ratio=True,
              reference=lambda x, s, **_: _resize(np.pad(x, ((0, 0), (2, 2), (0, 0))), s)),
         case(integers(0, 256, 5, 6, 3, dtype="uint8"), (7, 8), interpolation="bicubic", order=0,
-             reference=lambda x, s, interpolation: np.clip(np.rint(_resize(x.astype("float64"), s, interpolation)), 0, 255)),
+             reference=lambda x, s, interpolation: np.clip(np.rint(_resize(x.astype("float64"), s, interpolation)), 0,
+                 255)),
         case(integers(0, 9, 5, 6, 3), (3, 3), interpolation="nearest", order=0, reference=_resize),
     ],
     "image.scale_and_translate": [
-        *[case(normal(1, 5, 6, 2), (1, 7, 4, 2), np.array([1.3, 0.42]), np.array([0.3, -0.2]), (1, 2), name, antialias=antialias,
+        *[case(normal(1, 5, 6, 2), (1, 7, 4, 2), np.array([1.3, 0.42]), np.array([0.3, -0.2]), (1, 2), name,
+             antialias=antialias,
                reference=_scale_and_translate, **F32, order=1)
           for name in ("bilinear", "bicubic", "lanczos3", "lanczos5") for antialias in (True, False)],
-        case(normal(5), (5,), raw(np.array([1.0])), raw(np.array([2.0])), (-1,), "linear", reference=lambda x, *_: np.array([0, 0, *x[:3]])),
+        case(normal(5), (5,), raw(np.array([1.0])), raw(np.array([2.0])), (-1,), "linear",
+             reference=lambda x, *_: np.array([0, 0, *x[:3]])),
     ],
     "image.affine_transform": [
         *[case(IMAGES, raw(TRANSFORM), interpolation=name, fill_mode=mode, fill_value=0.3, reference=_affine, **F32)
           for name in ("nearest", "bilinear") for mode in SCIPY_MODES],
-        case(IMAGES[0], raw(TRANSFORM[1]), reference=_affine, **F32), case(IMAGES, raw(TRANSFORM[:1]), reference=_affine, **F32),
+        case(IMAGES[0], raw(TRANSFORM[1]), reference=_affine, **F32), case(IMAGES, raw(TRANSFORM[:1]),
+             reference=_affine, **F32),
         case(IMAGES, INSIDE, reference=_affine, **F32),
         case(FIRST, raw(TRANSFORM), data_format="channels_first", reference=_affine, **F32),
         case(integers(0, 200, 2, 4, 3, dtype="uint8"), [1, 0, 1, 0, 1, 0, 0, 0], order=0,
              reference=lambda x, t: np.concatenate([x[:, 1:], x[:, :1] * 0], 1)),
     ],
     "image.perspective_transform": [
-        *[case(IMAGES, START, END, interpolation=name, fill_value=0.2, reference=_perspective, order=1, rtol=1e-7, **F32)
+        *[case(IMAGES, START, END, interpolation=name, fill_value=0.2,
+             reference=_perspective, order=1, rtol=1e-7, **F32)
           for name in ("nearest", "bilinear")],
         case(FIRST[0], START, END, data_format="channels_first", order=1, rtol=1e-7, **F32,
              reference=lambda x, a, b, data_format: np.moveaxis(_perspective(np.moveaxis(x, 0, -1), a, b), -1, 0)),
@@ -218,30 +245,39 @@ CASES = {
              reference=lambda x, a, b: np.stack([_perspective(x[i], a[i], b[i]) for i in (0, 1)])),
     ],
     "image.map_coordinates": [
-        *[case(normal(4, 5), POINTS, order_, fill_mode=mode, fill_value=0.3, reference=_map_coordinates, order=1 + order_, **F32)
+        *[case(normal(4, 5), POINTS, order_, fill_mode=mode, fill_value=0.3,
+             reference=_map_coordinates, order=1 + order_, **F32)
           for order_ in (0, 1) for mode in SCIPY_MODES],
         case(normal(6), uniform(-2.0, 8.0, 1, 9), 1, "reflect", reference=_map_coordinates, **F32),
         case(normal(3, 2, 4), uniform(-1.0, 4.0, 3, 5), 1, reference=_map_coordinates, **F32),
-        case(normal(1, 3), np.array([[0.4, -2.0], [1.5, 2.5]]), 1, "mirror", reference=lambda x, at, *_: np.array([x[0, 1:].mean(), x[0, 1:].mean()])),
+        case(normal(1, 3), np.array([[0.4, -2.0], [1.5, 2.5]]), 1, "mirror",
+             reference=lambda x, at, *_: np.array([x[0, 1:].mean(), x[0, 1:].mean()])),
         case(normal(4), raw(np.array([[0.5, 1.5, 2.5, -0.5]])), 0, "nearest", reference=lambda x, *_: x[[1, 2, 3, 0]]),
         case(integers(0, 9, 4), np.array([[0.5, 1.25, 7.0]]), 1, order=0,
-             reference=lambda x, *_: np.array([np.floor((x[0] + x[1]) / 2 + 0.5), np.floor(0.75 * x[1] + 0.25 * x[2] + 0.5), 0])),
+             reference=lambda x, *_: np.array([np.floor((x[0] + x[1]) / 2 + 0.5),
+                 np.floor(0.75 * x[1] + 0.25 * x[2] + 0.5), 0])),
         case(normal(4), np.array([[1, 3]]), 1, reference=lambda x, *_: x[[1, 3]]),
     ],
     "image.gaussian_blur": [
-        case(IMAGES, reference=_blur), case(IMAGES, (5, 3), (2.0, 0.5), reference=_blur), case(IMAGES[0], [9, 15], reference=_blur),
+        case(IMAGES, reference=_blur), case(IMAGES, (5, 3), (2.0, 0.5), reference=_blur), case(IMAGES[0], [9, 15],
+             reference=_blur),
         case(IMAGES, (3, 5), np.array([0.7, 1.2]), reference=_blur, sweep_rtol=4.0),
-        case(FIRST, (5, 3), data_format="channels_first", reference=lambda x, k, data_format: np.moveaxis(_blur(np.moveaxis(x, 1, -1), k), -1, 1)),
+        case(FIRST, (5, 3), data_format="channels_first", reference=lambda x, k,
+             data_format: np.moveaxis(_blur(np.moveaxis(x, 1, -1), k), -1, 1)),
         case(normal(1, 4, 1), (2, 1), (0.5, 1.0), reference=lambda x, *_: (x + np.append(x[:, 1:], [[[0.0]]], 1)) / 2),
-        case(integers(0, 256, 5, 6, 3, dtype="uint8"), order=0, reference=lambda x: np.rint(_blur(x.astype("float64")))),
+        case(integers(0, 256, 5, 6, 3, dtype="uint8"), order=0,
+             reference=lambda x: np.rint(_blur(x.astype("float64")))),
     ],
     "image.sobel_edges": [case(IMAGES, reference=_sobel), case(FIRST, data_format="channels_first", reference=_sobel)],
     "image.ssim": [
-        case(uniform(0, 1, 2, 12, 13, 2), uniform(0, 1, 2, 12, 13, 2, salt=1), reference=_ssim, order=1, sweep_rtol=10.0),
+        case(uniform(0, 1, 2, 12, 13, 2), uniform(0, 1, 2, 12, 13, 2, salt=1),
+             reference=_ssim, order=1, sweep_rtol=10.0),
         case(IMAGES[0], IMAGES[1], max_val=2.0, filter_size=4, filter_sigma=0.8, reference=_ssim, sweep_rtol=10.0),
         case(FIRST, FIRST * 0.9, filter_size=3, data_format="channels_first", sweep_rtol=10.0, order=1,
-             reference=lambda x, y, filter_size, data_format: _ssim(np.moveaxis(x, 1, -1), np.moveaxis(y, 1, -1), filter_size=3)),
-        case(integers(0, 256, 8, 8, 1, dtype="uint8"), integers(0, 256, 8, 8, 1, dtype="uint8", salt=1), 255.0, 5, order=0, rtol=1e-3,
+             reference=lambda x, y, filter_size, data_format: _ssim(np.moveaxis(x, 1, -1), np.moveaxis(y, 1, -1),
+                 filter_size=3)),
+        case(integers(0, 256, 8, 8, 1, dtype="uint8"), integers(0, 256, 8, 8, 1, dtype="uint8", salt=1), 255.0, 5,
+             order=0, rtol=1e-3,
              reference=lambda x, y, m, f: _ssim(x.astype("float64"), y.astype("float64"), m, f)),
     ],
     "image.extract_patches": [
@@ -251,7 +287,8 @@ CASES = {
         case(normal(4, 4, 1), 2, strides=1, reference=lambda x, p, strides: _patches(x[None], p, strides)[0]),
         case(normal(1, 2, 5, 6), 2, data_format="channels_first",
              reference=lambda x, p, data_format: np.moveaxis(_patches(np.moveaxis(x, 1, -1), p), -1, 1)),
-        case(normal(1, 4, 4, 4, 1), (2, 2, 2), reference=_patches, order=1), case(integers(0, 9, 1, 4, 4, 1), 2, order=0, reference=_patches),
+        case(normal(1, 4, 4, 4, 1), (2, 2, 2), reference=_patches, order=1), case(integers(0, 9, 1, 4, 4, 1), 2,
+             order=0, reference=_patches),
     ],
     "image.extract_patches_3d": [
         *[case(normal(1, 5, 4, 6, 2), (2, 3, 2), strides=strides, padding=padding, reference=_patches, order=1)
@@ -260,7 +297,8 @@ CASES = {
     ],
     "image.crop_images": [
         case(IMAGES, 1, 2, 3, 1, reference=lambda x, *_: x[:, 1:2, 2:5]),
-        case(IMAGES[0], top_cropping=1, right_cropping=2, target_height=3, target_width=4, reference=lambda x, **_: x[1:4, :4]),
+        case(IMAGES[0], top_cropping=1, right_cropping=2, target_height=3, target_width=4,
+             reference=lambda x, **_: x[1:4, :4]),
         case(FIRST, bottom_cropping=1, left_cropping=0, target_height=3, target_width=6, data_format="channels_first",
              reference=lambda x, **_: x[:, :, 1:4]),
     ],
@@ -271,18 +309,22 @@ CASES = {
         case(FIRST, 0, 0, 0, 0, data_format="channels_first", reference=lambda x, *_, **__: x),
     ],
     "image.rgb_to_grayscale": [
-        case(IMAGES, reference=_gray), case(IMAGES[0], reference=_gray), case(FIRST, data_format="channels_first", reference=_gray),
+        case(IMAGES, reference=_gray), case(IMAGES[0], reference=_gray), case(FIRST, data_format="channels_first",
+             reference=_gray),
         case(IMAGES[..., :1], reference=lambda x: x),
-        case(np.array([[[255, 255, 255], [10, 20, 30]]], "uint8"), order=0, reference=lambda x: np.array([[[254], [18]]])),
+        case(np.array([[[255, 255, 255], [10, 20, 30]]], "uint8"), order=0,
+             reference=lambda x: np.array([[[254], [18]]])),
     ],
     "image.rgb_to_hsv": [
         case(IMAGES, reference=_pixels(colorsys.rgb_to_hsv), order=0, sweep_rtol=4.0),
-        case(RGB, reference=_pixels(colorsys.rgb_to_hsv), sweep_rtol=4.0), case(COLOURS, reference=_pixels(colorsys.rgb_to_hsv), order=0),
+        case(RGB, reference=_pixels(colorsys.rgb_to_hsv), sweep_rtol=4.0), case(COLOURS,
+             reference=_pixels(colorsys.rgb_to_hsv), order=0),
         case(RGB.T, data_format="channels_first", reference=_pixels(colorsys.rgb_to_hsv, 0), sweep_rtol=4.0),
     ],
     "image.hsv_to_rgb": [
         case(IMAGES, reference=_pixels(colorsys.hsv_to_rgb), order=0, sweep_rtol=4.0),
-        case(HSV, reference=_pixels(colorsys.hsv_to_rgb), sweep_rtol=4.0), case(COLOURS, reference=_pixels(colorsys.hsv_to_rgb), order=0),
+        case(HSV, reference=_pixels(colorsys.hsv_to_rgb), sweep_rtol=4.0), case(COLOURS,
+             reference=_pixels(colorsys.hsv_to_rgb), order=0),
         case(HSV.T, data_format="channels_first", reference=_pixels(colorsys.hsv_to_rgb, 0), sweep_rtol=4.0),
     ],
 }  # fmt: skip
@@ -290,28 +332,43 @@ CASES = {
 OTHERWISE = {"image.elastic_transform": "random; its laws are in tests/test_image.py"}
 
 FAILURES = [
-    fails("image.resize", normal(4, 4), (2, 2), error=ShapeError, match=r"\[resize\] an image \(height, width, channels\) or a batch.*\(4, 4\)"),
-    fails("image.resize", IMAGES, (2, 2), "area", error=ArgumentError, match=r"\[resize\] interpolation is one of 'bilinear'.*got 'area'"),
+    fails("image.resize", normal(4, 4), (2, 2), error=ShapeError,
+          match=r"\[resize\] an image \(height, width, channels\) or a batch.*\(4, 4\)"),
+    fails("image.resize", IMAGES, (2, 2), "area", error=ArgumentError,
+          match=r"\[resize\] interpolation is one of 'bilinear'.*got 'area'"),
     fails("image.resize", IMAGES, (2, 2, 2), error=ArgumentError, match=r"size is \(height, width\)"),
     fails("image.resize", IMAGES, (0, 2), error=ArgumentError, match=r"both at least 1; got \(0, 2\)"),
     fails("image.resize", normal(0, 2, 1), (2, 2), error=ShapeError, match=r"images of at least one pixel"),
-    fails("image.resize", IMAGES, (2, 2), fill_mode="wrap", error=ArgumentError, match=r"fill_mode is one of 'constant'"),
-    fails("image.resize", IMAGES, (2, 2), data_format="nchw", error=ArgumentError, match=r"an image layout is needed; got 'nchw'"),
+    fails("image.resize", IMAGES, (2, 2), fill_mode="wrap", error=ArgumentError,
+          match=r"fill_mode is one of 'constant'"),
+    fails("image.resize", IMAGES, (2, 2), data_format="nchw", error=ArgumentError,
+          match=r"an image layout is needed; got 'nchw'"),
     fails("image.resize", IMAGES, (2, 2), crop_to_aspect_ratio=True, pad_to_aspect_ratio=True, error=ArgumentError,
           match=r"images are cropped or padded, not both"),
-    fails("image.scale_and_translate", normal(3), (3,), [1.0], [0.0], (0,), "nearest", error=ArgumentError, match=r"method is one of"),
-    fails("image.scale_and_translate", normal(3), (3,), [1.0], [0.0, 1.0], (0,), "linear", error=ShapeError, match=r"translation \(2,\)"),
-    fails("image.scale_and_translate", normal(3, 2), (3, 3), [1.0], [0.0], (0,), "linear", error=ShapeError, match=r"beside spatial_dims"),
-    fails("image.scale_and_translate", normal(3), (3,), [1.0], [0.0], (1,), "linear", error=ShapeError, match=r"spatial_dims name axes"),
-    fails("image.affine_transform", IMAGES, np.ones(6), error=ShapeError, match=r"transform has shape \(8,\) or \(2, 8\); got \(6,\)"),
+    fails("image.scale_and_translate", normal(3), (3,), [1.0], [0.0], (0,), "nearest", error=ArgumentError,
+          match=r"method is one of"),
+    fails("image.scale_and_translate", normal(3), (3,), [1.0], [0.0, 1.0], (0,), "linear", error=ShapeError,
+          match=r"translation \(2,\)"),
+    fails("image.scale_and_translate", normal(3, 2), (3, 3), [1.0], [0.0], (0,), "linear", error=ShapeError,
+          match=r"beside spatial_dims"),
+    fails("image.scale_and_translate", normal(3), (3,), [1.0], [0.0], (1,), "linear", error=ShapeError,
+          match=r"spatial_dims name axes"),
+    fails("image.affine_transform", IMAGES, np.ones(6), error=ShapeError,
+          match=r"transform has shape \(8,\) or \(2, 8\); got \(6,\)"),
     fails("image.affine_transform", IMAGES, np.ones((3, 8)), error=ShapeError, match=r"got \(3, 8\)"),
-    fails("image.affine_transform", IMAGES, TRANSFORM, "bicubic", error=ArgumentError, match=r"interpolation is one of 'nearest', 'bilinear'"),
-    fails("image.affine_transform", IMAGES, TRANSFORM, fill_mode="zero", error=ArgumentError, match=r"fill_mode is one of"),
-    fails("image.perspective_transform", IMAGES, START[:3], END, error=ShapeError, match=r"start_points has shape \(4, 2\)"),
+    fails("image.affine_transform", IMAGES, TRANSFORM, "bicubic", error=ArgumentError,
+          match=r"interpolation is one of 'nearest', 'bilinear'"),
+    fails("image.affine_transform", IMAGES, TRANSFORM, fill_mode="zero", error=ArgumentError,
+          match=r"fill_mode is one of"),
+    fails("image.perspective_transform", IMAGES, START[:3], END, error=ShapeError,
+          match=r"start_points has shape \(4, 2\)"),
     fails("image.perspective_transform", IMAGES, START, END[None], error=ShapeError, match=r"have one shape"),
-    fails("image.map_coordinates", normal(3, 3), normal(3, 4), 1, error=ShapeError, match=r"coordinates has shape \(2, ...\)"),
-    fails("image.map_coordinates", normal(3), normal(1, 4), 3, error=ArgumentError, match=r"order is one of 0, 1; got 3"),
-    fails("image.map_coordinates", normal(3), normal(1, 4), 1, "zero", error=ArgumentError, match=r"fill_mode is one of"),
+    fails("image.map_coordinates", normal(3, 3), normal(3, 4), 1, error=ShapeError,
+          match=r"coordinates has shape \(2, ...\)"),
+    fails("image.map_coordinates", normal(3), normal(1, 4), 3, error=ArgumentError,
+          match=r"order is one of 0, 1; got 3"),
+    fails("image.map_coordinates", normal(3), normal(1, 4), 1, "zero", error=ArgumentError,
+          match=r"fill_mode is one of"),
     fails("image.gaussian_blur", IMAGES, (0, 3), error=ArgumentError, match=r"kernel_size holds two positive ints"),
     fails("image.gaussian_blur", IMAGES, 3, error=ArgumentError, match=r"kernel_size holds two positive ints"),
     fails("image.gaussian_blur", IMAGES, (3, 3), 1.0, error=ArgumentError, match=r"sigma two numbers"),
@@ -321,18 +378,26 @@ FAILURES = [
     fails("image.elastic_transform", IMAGES, sigma=0.0, error=ArgumentError, match=r"sigma is positive"),
     fails("image.extract_patches", normal(4, 4), 2, error=ShapeError, match=r"2 spatial axes, one of channels"),
     fails("image.extract_patches", IMAGES, 7, error=ShapeError, match=r"a patch must fit into the images"),
-    fails("image.extract_patches", IMAGES, 0, error=ArgumentError, match=r"size is an int of at least 1, or 2 of them; got 0"),
+    fails("image.extract_patches", IMAGES, 0, error=ArgumentError,
+          match=r"size is an int of at least 1, or 2 of them; got 0"),
     fails("image.extract_patches", IMAGES, 2, strides=(1, 2, 3), error=ArgumentError, match=r"strides is an int"),
-    fails("image.extract_patches", IMAGES, 2, padding="full", error=ArgumentError, match=r"padding is one of 'valid', 'same'; got 'full'"),
+    fails("image.extract_patches", IMAGES, 2, padding="full", error=ArgumentError,
+          match=r"padding is one of 'valid', 'same'; got 'full'"),
     fails("image.extract_patches_3d", normal(4, 4, 4), 2, error=ShapeError, match=r"3 spatial axes"),
-    fails("image.crop_images", IMAGES, 1, 1, 1, error=ArgumentError, match=r"exactly two of left_cropping, right_cropping, target_width"),
+    fails("image.crop_images", IMAGES, 1, 1, 1, error=ArgumentError,
+          match=r"exactly two of left_cropping, right_cropping, target_width"),
     fails("image.crop_images", IMAGES, 3, 0, 4, 0, error=ArgumentError, match=r"must fit the height 5"),
-    fails("image.crop_images", IMAGES, 1, 1, target_height=5, target_width=2, error=ArgumentError, match=r"must fit the height 5"),
-    fails("image.crop_images", IMAGES, -1, 1, 1, 1, error=ArgumentError, match=r"top_cropping is an int of at least 0; got -1"),
+    fails("image.crop_images", IMAGES, 1, 1, target_height=5, target_width=2, error=ArgumentError,
+          match=r"must fit the height 5"),
+    fails("image.crop_images", IMAGES, -1, 1, 1, 1, error=ArgumentError,
+          match=r"top_cropping is an int of at least 0; got -1"),
     fails("image.pad_images", IMAGES, 1, 1, 1, 1, 9, error=ArgumentError, match=r"exactly two of top_padding"),
-    fails("image.pad_images", IMAGES, 1, 1, target_height=4, target_width=9, error=ArgumentError, match=r"must fit the height 5"),
-    fails("image.rgb_to_grayscale", IMAGES[..., :2], error=ShapeError, match=r"\[rgb_to_grayscale\] images of 3 channels"),
-    fails("image.rgb_to_hsv", integers(0, 9, 2, 2, 3), error=DTypeError, match=r"\[rgb_to_hsv\] images of a floating dtype.*got int32"),
+    fails("image.pad_images", IMAGES, 1, 1, target_height=4, target_width=9, error=ArgumentError,
+          match=r"must fit the height 5"),
+    fails("image.rgb_to_grayscale", IMAGES[..., :2], error=ShapeError,
+          match=r"\[rgb_to_grayscale\] images of 3 channels"),
+    fails("image.rgb_to_hsv", integers(0, 9, 2, 2, 3), error=DTypeError,
+          match=r"\[rgb_to_hsv\] images of a floating dtype.*got int32"),
     fails("image.rgb_to_hsv", raw(FIRST), error=ShapeError, match=r"images of 3 channels.*check data_format"),
     fails("image.hsv_to_rgb", booleans(2, 2, 3), error=DTypeError, match=r"\[hsv_to_rgb\] images of a floating dtype"),
 ]  # fmt: skip

@@ -30,7 +30,10 @@ def adaptive(reduce):
         out = tuples(output_size, x.ndim - 2)
         y = np.zeros((x.shape[0], *out, x.shape[-1]))
         for place in np.ndindex(*out):
-            box = tuple(slice(int(np.floor(i * n / m)), int(np.ceil((i + 1) * n / m))) for i, n, m in zip(place, x.shape[1:-1], out, strict=True))
+            box = tuple(
+                slice(int(np.floor(i * n / m)), int(np.ceil((i + 1) * n / m)))
+                for i, n, m in zip(place, x.shape[1:-1], out, strict=True)
+            )
             y[(slice(None), *place)] = reduce(x[(slice(None), *box)], axis=tuple(range(1, x.ndim - 1)))
         return restore(y, data_format)
 
@@ -62,19 +65,39 @@ def adaptive_rows(draw, reference):
 
 
 CASES = {
-    "max_pool": [*rows(distinct, pool(np.max)), case(integers(-9, 9, 2, 6, 2), 3, padding="same", order=0, reference=pool(np.max))],
-    "average_pool": [*rows(normal, pool(np.mean)), case(integers(-9, 9, 2, 6, 2), 2, order=0, rtol=1e-6, reference=pool(np.mean))],
+    "max_pool": [
+        *rows(distinct, pool(np.max)),
+        case(integers(-9, 9, 2, 6, 2), 3, padding="same", order=0, reference=pool(np.max)),
+    ],
+    "average_pool": [
+        *rows(normal, pool(np.mean)),
+        case(integers(-9, 9, 2, 6, 2), 2, order=0, rtol=1e-6, reference=pool(np.mean)),
+    ],
     "adaptive_average_pool": adaptive_rows(normal, adaptive(np.mean)),
     "adaptive_max_pool": adaptive_rows(distinct, adaptive(np.max)),
 }
 
 FAILURES = [
-    fails("max_pool", normal(5, 3), 2, error=ShapeError, match=r"\[max_pool\] inputs must have a batch axis, .* shape \(5, 3\)"),
+    fails(
+        "max_pool",
+        normal(5, 3),
+        2,
+        error=ShapeError,
+        match=r"\[max_pool\] inputs must have a batch axis, .* shape \(5, 3\)",
+    ),
     fails("max_pool", normal(1, 3, 3, 2), 4, error=ShapeError, match=r"the window must fit into the input"),
     fails("max_pool", normal(1, 3, 3, 2), (2, 2, 2), error=ArgumentError, match=r"pool_size is an int or 2 ints"),
-    fails("max_pool", normal(1, 3, 3, 2), 2, padding="causal", error=ArgumentError, match=r"'valid', 'same'; got 'causal'"),
+    fails(
+        "max_pool", normal(1, 3, 3, 2), 2, padding="causal", error=ArgumentError, match=r"'valid', 'same'; got 'causal'"
+    ),
     fails("average_pool", normal(1, 3, 3, 2), 2, strides=0, error=ArgumentError, match=r"\[average_pool\] strides is"),
     fails("average_pool", normal(1, 3, 3, 2), 2, data_format="last", error=ArgumentError, match=r"'channels_last'"),
-    fails("adaptive_average_pool", normal(1, 3, 3, 2), 0, error=ArgumentError, match=r"output_size is an int or 2 ints, at least 1"),
+    fails(
+        "adaptive_average_pool",
+        normal(1, 3, 3, 2),
+        0,
+        error=ArgumentError,
+        match=r"output_size is an int or 2 ints, at least 1",
+    ),
     fails("adaptive_max_pool", normal(1, 0, 3, 2), 1, error=ShapeError, match=r"must not be empty"),
 ]

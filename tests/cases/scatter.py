@@ -4,7 +4,9 @@ from cases.builders import case, complex_normal, distinct, fails, integers, norm
 from eagerdl.errors import ArgumentError, DTypeError, RangeError, ShapeError
 
 IDS = np.array([0, 3, 0, 5, 3, 3, -1, 7], "int32")  # segments 1, 2 and 4 are empty; -1 and 7 belong to none of 6
-ZEROS = np.array([[2.0, 0.0, 1.5], [0.0, 0.0, 3.0], [0.5, -2.0, 0.0], [1.0, 4.0, 2.0], [3.0, 2.0, -1.0], [0.0, 1.0, 0.7]])
+ZEROS = np.array(
+    [[2.0, 0.0, 1.5], [0.0, 0.0, 3.0], [0.5, -2.0, 0.0], [1.0, 4.0, 2.0], [3.0, 2.0, -1.0], [0.0, 1.0, 0.7]]
+)
 ZERO_IDS = np.array([1, 0, 1, 1, 0, 0], "int32")
 
 
@@ -45,17 +47,22 @@ def _segment_cases(reduce, fill, draw):
     low = {-np.inf: np.iinfo("int32").min, np.inf: np.iinfo("int32").max}.get(fill, fill)
     order = 2 if np.isfinite(fill) else 0  # finite differences of the infinities of empty segments are NaN
     return [
-        case(draw(8), IDS, 6, reference=reference, order=order), case(draw(8, 2, 3), IDS, 6, reference=reference, order=order),
+        case(draw(8), IDS, 6, reference=reference, order=order), case(draw(8, 2, 3), IDS, 6,
+             reference=reference, order=order),
         case(draw(6, 2), np.array([0, 0, 1, 1, 1, 2]), sorted=True, reference=reference),
-        case(draw(5), [0, 1, 0, 1, 1], num_segments=2, reference=reference), case(draw(4, 2), np.array([1, 0, -1, 2]), 2, reference=reference),
-        case(draw(0, 2), np.zeros(0, "int32"), 3, reference=reference, order=order), case(draw(2, 0), np.array([0, 1]), reference=reference),
+        case(draw(5), [0, 1, 0, 1, 1], num_segments=2, reference=reference), case(draw(4, 2), np.array([1, 0, -1, 2]),
+             2, reference=reference),
+        case(draw(0, 2), np.zeros(0, "int32"), 3, reference=reference, order=order), case(draw(2, 0), np.array([0, 1]),
+             reference=reference),
         case(integers(-9, 9, 8, 2), IDS, 6, reference=_segments(reduce, low), order=0),
-        case(draw(500, 40), integers(0, 50, 500), 50, reference=reference, order=1, dtypes=("float32",), sweep_rtol=100.0),
+        case(draw(500, 40), integers(0, 50, 500), 50, reference=reference, order=1, dtypes=("float32",),
+             sweep_rtol=100.0),
     ]  # fmt: skip
 
 
 CASES = {
-    "segment_sum": [*_segment_cases(np.sum, 0, normal), case(complex_normal(6), ZERO_IDS, 3, reference=_segments(np.sum, 0), dtypes=())],
+    "segment_sum": [*_segment_cases(np.sum, 0, normal), case(complex_normal(6), ZERO_IDS, 3,
+        reference=_segments(np.sum, 0), dtypes=())],
     "segment_max": _segment_cases(np.max, -np.inf, distinct),
     "segment_min": _segment_cases(np.min, np.inf, distinct),
     "segment_prod": [
@@ -80,7 +87,8 @@ CASES = {
         *[case(normal(3, 4), np.array([[0], [2], [0]]), normal(3, 4, salt=1), reduction=name, reference=_scatter_update)
           for name in ("add", "mul", "ADD")],
         case(normal(4), np.array([[1], [1], [2]]), np.array([0.0, 0.0, 2.0]), "mul", reference=_scatter_update),
-        *[case(distinct(3, 4), np.array([[0], [2], [0]]), distinct(3, 4, salt=1) + 0.1, reduction=name, reference=_scatter_update)
+        *[case(distinct(3, 4), np.array([[0], [2], [0]]), distinct(3, 4, salt=1) + 0.1, reduction=name,
+             reference=_scatter_update)
           for name in ("max", "min")],
         case(integers(0, 9, 4), [[1], [1]], [5, 7], reference=_scatter_update, order=0),
         case(integers(0, 9, 4), [[1], [1]], [-5, 70], "max", reference=_scatter_update, order=0),
@@ -89,17 +97,27 @@ CASES = {
 }  # fmt: skip
 
 FAILURES = [
-    fails("segment_sum", normal(3), integers(0, 3, 4), error=ShapeError, match=r"\[segment_sum\] segment_ids is a vector.*data \(3,\)"),
-    fails("segment_max", normal(3, 2), integers(0, 3, 3, 2), error=ShapeError, match=r"\[segment_max\] segment_ids is a vector"),
-    fails("segment_min", normal(3), normal(3), error=DTypeError, match=r"\[segment_min\] segment_ids must be integers; got float64"),
-    fails("segment_prod", normal(3), integers(0, 3, 3), -1, error=ArgumentError, match=r"num_segments is an int of at least 0"),
-    fails("segment_sum", normal(3), integers(0, 3, 3), 2.0, error=ArgumentError, match=r"num_segments is an int of at least 0; got 2.0"),
-    fails("scatter", [[4]], [1.0], (4,), error=RangeError, match=r"\[scatter\] indices must lie inside axis 0 of size 4; got 4"),
+    fails("segment_sum", normal(3), integers(0, 3, 4), error=ShapeError,
+          match=r"\[segment_sum\] segment_ids is a vector.*data \(3,\)"),
+    fails("segment_max", normal(3, 2), integers(0, 3, 3, 2), error=ShapeError,
+          match=r"\[segment_max\] segment_ids is a vector"),
+    fails("segment_min", normal(3), normal(3), error=DTypeError,
+          match=r"\[segment_min\] segment_ids must be integers; got float64"),
+    fails("segment_prod", normal(3), integers(0, 3, 3), -1, error=ArgumentError,
+          match=r"num_segments is an int of at least 0"),
+    fails("segment_sum", normal(3), integers(0, 3, 3), 2.0, error=ArgumentError,
+          match=r"num_segments is an int of at least 0; got 2.0"),
+    fails("scatter", [[4]], [1.0], (4,), error=RangeError,
+          match=r"\[scatter\] indices must lie inside axis 0 of size 4; got 4"),
     fails("scatter", [[0, 0]], [1.0], (4,), error=ShapeError, match=r"names at most the 1 axes"),
     fails("scatter", [[0]], normal(2), (4,), error=ShapeError, match=r"values must have shape \(1,\)"),
     fails("scatter", [[0.5]], [1.0], (4,), error=DTypeError, match=r"indices must be integers"),
-    fails("scatter_update", normal(3), [[3]], [1.0], error=RangeError, match=r"\[scatter_update\] indices must lie inside axis 0 of size 3"),
-    fails("scatter_update", normal(3), [[1]], [1.0], "mean", error=ArgumentError, match=r"reduction is one of None, 'add'.*got 'mean'"),
-    fails("scatter_update", normal(3, 2), [[1]], normal(3), error=ShapeError, match=r"updates must have shape \(1, 2\)"),
-    fails("scatter_update", normal(3), [[1]], complex_normal(1), error=DTypeError, match=r"updates of float64 inputs are real"),
-]
+    fails("scatter_update", normal(3), [[3]], [1.0], error=RangeError,
+          match=r"\[scatter_update\] indices must lie inside axis 0 of size 3"),
+    fails("scatter_update", normal(3), [[1]], [1.0], "mean", error=ArgumentError,
+          match=r"reduction is one of None, 'add'.*got 'mean'"),
+    fails("scatter_update", normal(3, 2), [[1]], normal(3), error=ShapeError,
+          match=r"updates must have shape \(1, 2\)"),
+    fails("scatter_update", normal(3), [[1]], complex_normal(1), error=DTypeError,
+          match=r"updates of float64 inputs are real"),
+]  # fmt: skip
