@@ -379,6 +379,8 @@ def _from_list(value, where, dtype):
     leaf = _first_leaf(value)
     try:
         array = np.array(value)
+        if dtype == dtypes.uint64 and array.dtype == dtypes.float64 and (array >= 2.0**63).any():
+            array = np.array(value, dtype)  # ints on both sides of 2**63, which NumPy lets meet in a rounding float
     except (ValueError, TypeError) as error:
         if isinstance(error, EagerdlError):
             raise

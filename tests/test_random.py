@@ -15,8 +15,11 @@ from scipy import special, stats
 import eagerdl as edl
 from eagerdl import devices
 from eagerdl.errors import ArgumentError, DTypeError, ShapeError
-from eagerdl.ops import random as area
-from eagerdl.ops.random import CHUNK, Generator, SeedGenerator, _Stream
+from eagerdl.kernels import philox, variates
+from eagerdl.kernels.philox import CHUNK, Stream
+from eagerdl.ops import generators
+from eagerdl.ops.generators import Generator, SeedGenerator
+from eagerdl.ops.rejection import random_gamma
 
 MASK = (1 << 64) - 1
 FLOATS = ("float64", "float32", "float16", "bfloat16")
@@ -85,7 +88,7 @@ def same(a, b):
 def test_philox_gives_the_known_answers(counter, key, words):
     assert philox_block(key, counter) == list(words)
     arrays = [np.array([word, word], np.uint64) for word in counter]
-    assert [array.tolist() for array in area.philox(key, arrays)] == [[word, word] for word in words]
+    assert [array.tolist() for array in philox.philox(key, arrays)] == [[word, word] for word in words]
 
 
 @pytest.mark.parametrize("seed", [0, 5, 2**64 + 3, 2**128 - 1])
@@ -93,7 +96,7 @@ def test_the_bits_of_a_draw_are_those_of_philox(seed):
     generator = Generator(seed)
     generator.skip(2**63)
     generator.skip(2**63 - 3)  # the counter runs over into its second word within the draw
-    stream = _Stream(generator.state._array, np)
+    stream = Stream(generator.state._array, np)
     key = seed & MASK, seed >> 64
     assert stream.blocks(0, 6).tolist() == blocks(key, 2**64 - 3, 6)
     assert stream.bits(64, 7, 2).tolist() == blocks(key, 2**64 - 3, 6)[2:9]
@@ -107,7 +110,7 @@ def test_the_bits_of_a_draw_are_those_of_philox(seed):
 def test_draws_of_a_seed_generator_have_counters_of_their_own():
     seeds = SeedGenerator(7)
     for draw in range(3):
-        assert _Stream(seeds.next()._array, np).blocks(0, 2).tolist() == blocks((7, 0), draw << 64, 2)
+        assert Stream(seeds.next()._array, np).blocks(0, 2).tolist() == blocks((7, 0), draw << 64, 2)
 
 
 def test_words_become_numbers_as_written_down():
@@ -148,7 +151,7 @@ def test_the_gpu_makes_the_same_bits():
         pytest.skip("no GPU, or CuPy is not installed")
     xp = devices.cupy()
     for state in (np.array([5, 3], np.uint32), np.array([5, 9, 2**64 - 2], np.uint64)):
-        cpu, gpu = _Stream(state, np), _Stream(state, xp)
+        cpu, gpu = Stream(state, np), Stream(state, xp)
         for width in (16, 32, 64):
             np.testing.assert_array_equal(gpu.bits(width, 1001, 3, 1).get(), cpu.bits(width, 1001, 3, 1))
             index = np.array([7, 0, 900])
@@ -188,7 +191,7 @@ def test_a_shorter_draw_is_the_beginning_of_a_longer_one(name, count):
 @pytest.mark.parametrize("name", ["uniform", "normal", "truncated_normal", "uniform64", "normal64"])
 def test_chunks_leave_no_trace(name, monkeypatch):
     whole = DRAWS[name](5000, 5)
-    monkeypatch.setattr(area, "CHUNK", 512)
+    monkeypatch.setattr(philox, "CHUNK", 512)
     assert same(whole, DRAWS[name](5000, 5))
 
 
@@ -268,7 +271,7 @@ def test_set_seed_makes_everything_without_a_seed_repeat():
 def test_without_a_seed_the_system_gives_entropy(monkeypatch):
     states = []
     for _ in range(2):
-        monkeypatch.setattr(area, "_global", None)
+        monkeypatch.setattr(generators, "_global", None)
         states.append(edl.random.get_global_generator().state.numpy())
     assert not same(*states)
     assert edl.random.get_global_generator() is edl.random.get_global_generator()
@@ -390,13 +393,13 @@ def test_uniform_numbers_stay_below_the_upper_bound(dtype, low, high):
 def test_ones_never_come_even_where_all_bits_are_set():
     bits = np.full(4, 2**32 - 1, np.uint32)
     out = np.empty(4, np.float32)
-    area._unit32(bits, out)
+    variates._unit32(bits, out)
     assert out.max() == 1 - 2.0**-24
     out = np.empty(4, np.float64)
-    area._unit64(np.full(4, MASK, np.uint64), out)
+    variates._unit64(np.full(4, MASK, np.uint64), out)
     assert out.max() == 1 - 2.0**-53
     for bits, out in ((np.zeros(4, np.uint32), np.empty(4, np.float32)), (np.full(4, MASK, np.uint64), np.empty(4))):
-        area._box_muller(bits, out)
+        variates._box_muller(bits, out)
         assert np.isfinite(out).all()
 
 
@@ -418,7 +421,7 @@ def test_categorical_follows_the_logits():
 def test_categorical_in_pieces_is_the_same(monkeypatch):
     logits = np.random.default_rng(0).normal(size=(3, 11))
     whole = edl.random.categorical(logits, 50, seed=1)
-    monkeypatch.setattr(area, "CHUNK", 2)
+    monkeypatch.setattr(variates, "CHUNK", 2)
     assert same(whole, edl.random.categorical(logits, 50, seed=1))
 
 
@@ -435,8 +438,8 @@ def test_dropout_drops_and_scales(dtype):
 
 
 def test_dropout_rates_are_exact_to_more_bits_than_decide_at_once():
-    stream = _Stream(np.array([1, 0], np.uint32), np)
-    tiny = area._draw_keep(stream, (2_000_000,), 1e-5)  # less than one step of 16 bits
+    stream = Stream(np.array([1, 0], np.uint32), np)
+    tiny = variates.keep(stream, (2_000_000,), 1e-5)  # less than one step of 16 bits
     assert 5 <= (~tiny).sum() <= 40
 
 
@@ -528,7 +531,7 @@ def test_gamma_samples_move_as_quantiles_do(alpha):
     def slope(log):
         with edl.GradientTape() as tape:
             tape.watch(a)
-            x = area._random_gamma(a, state, np.dtype("float64"), log, 0)
+            x = random_gamma(a, state, np.dtype("float64"), log, 0)
             total = x.sum()
         return x.numpy(), tape.gradient(total, a).numpy()
 

@@ -6,6 +6,7 @@ has happened. Operators of `Tensor` are the bound functions themselves.
 """
 
 import functools
+import inspect
 
 import numpy as np
 
@@ -61,26 +62,33 @@ def bind_binary(primitive):
     forward, same = primitive.forward, primitive.same_dtype
 
     def call(x1, x2):
-        if x1.__class__ is Tensor or x1.__class__ is Variable:
+        first, second = x1.__class__, x2.__class__
+        if first is Tensor or first is Variable:
             a = x1._array
-            if x2.__class__ is Tensor or x2.__class__ is Variable:
+            dtype = a.dtype
+            if second is Tensor or second is Variable:
                 b = x2._array
-                plain = a.dtype is b.dtype
+                plain = dtype is b.dtype
             else:
                 b = x2
-                plain = x2.__class__ is float or x2.__class__ is int
+                plain = second is float or second is int
+        else:
+            plain = (first is float or first is int) and (second is Tensor or second is Variable)
             if plain:
-                try:
-                    out = forward(a, b)
-                except Exception:
-                    out = None
-                if out is not None and (not same or out.dtype is a.dtype):
-                    t = new_tensor()
-                    t._array = out if out.__class__ is ndarray else as_array(out)
-                    t._node = None
-                    if recorders:
-                        record_binary(primitive, t, x1, x2)
-                    return t
+                a, b = x1, x2._array
+                dtype = b.dtype
+        if plain:
+            try:
+                out = forward(a, b)
+            except Exception:
+                out = None
+            if out is not None and (not same or out.dtype is dtype):
+                t = new_tensor()
+                t._array = out if out.__class__ is ndarray else as_array(out)
+                t._node = None
+                if recorders:
+                    record_binary(primitive, t, x1, x2)
+                return t
         return general(primitive, (x1, x2), ())
 
     return call
@@ -89,10 +97,15 @@ def bind_binary(primitive):
 def bind_unary_with_params(primitive):
     """An op of one tensor and parameters, such as an axis."""
     forward, count, any_dtype = primitive.forward, len(primitive.params), primitive.promote is keep
+    rest = [primitive.defaults[have:] for have in range(count + 1)]  # the defaults of the parameters that were not given
+    rest = [None if inspect.Parameter.empty in defaults else defaults for defaults in rest]
 
     def call(x=MISSING, *params, **named):
-        if named or len(params) != count or x is MISSING:
+        have = len(params)
+        if named or x is MISSING or have > count or rest[have] is None:
             (x,), params = primitive.arguments(() if x is MISSING else (x, *params), named)
+        elif have != count:
+            params += rest[have]
         if x.__class__ is Tensor or x.__class__ is Variable:
             a = x._array
             if any_dtype or a.dtype in INEXACT_SET:
@@ -160,17 +173,21 @@ def general(primitive, inputs, params):
     arrays = [x._array for x in tensors]
     arguments = (arrays, *params) if primitive.variadic else (*arrays, *params)
     try:
-        out = primitive.forward(*arguments)
-    except RuntimeWarning:  # somebody turned NumPy's warnings into errors: infinities and NaNs are results like others
-        with np.errstate(all="ignore"):
-            out = primitive.forward(*arguments)
+        out = quietly(primitive.forward, arguments)
     except Exception as error:
         failure = primitive.explain(error, tensors, params)
     else:
-        failure = None
-    if failure is not None:
-        raise failure from None
-    return results(primitive, out, tensors, params)
+        return results(primitive, out, tensors, params)
+    raise failure from None
+
+
+def quietly(forward, arguments):
+    """Calls `forward`; where somebody turned NumPy's warnings into errors, infinities and NaNs are results all the same."""
+    try:
+        return forward(*arguments)
+    except RuntimeWarning:
+        with np.errstate(all="ignore"):
+            return forward(*arguments)
 
 
 def results(primitive, out, tensors, params):

@@ -238,10 +238,9 @@ def record_unary(primitive, out, x, params):
 
 
 def record_binary(primitive, out, x1, x2):
-    """`record` for a tensor and a tensor or number and one result, where one recording watches."""
-    left = x1._node
-    number = x2.__class__ is float or x2.__class__ is int
-    right = None if number else x2._node
+    """`record` for two inputs, of which one may be a number, and one result, where one recording watches."""
+    left = None if x1.__class__ in SCALARS else x1._node
+    right = None if x2.__class__ in SCALARS else x2._node
     if left is None and right is None:
         return
     recording = _active.get()
@@ -256,15 +255,22 @@ def record_binary(primitive, out, x1, x2):
         return
     node = new_node()
     keep_left, keep_right = primitive.keeps
-    a = x1._array
-    if number:
-        node.inputs = (a if keep_left else (a.shape, a.dtype), x2)
+    if x1.__class__ in SCALARS:
+        a = x1
+    else:
+        a = x1._array
+        if not keep_left:
+            a = a.shape, a.dtype
+    if x2.__class__ in SCALARS:
+        b = x2
     else:
         b = x2._array
-        node.inputs = (a if keep_left else (a.shape, a.dtype), b if keep_right else (b.shape, b.dtype))
+        if not keep_right:
+            b = b.shape, b.dtype
+    node.inputs = a, b
     node.out = out._array if primitive.keeps_out else None
     node.params = ()
-    node.parents = (left, right)
+    node.parents = left, right
     node.primitive = primitive
     node.recording = recording
     out._node = node

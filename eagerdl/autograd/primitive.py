@@ -126,12 +126,14 @@ class Primitive:
             else:
                 raise TypeError(f"op {self.name!r}: its {what} asks for {name!r}; there are g, out, needs, "
                                 f"{', '.join(self.tensors + self.params)}")  # fmt: skip
-        get = operator.itemgetter(*plan) if plan else None
-        variadic, single = self.variadic, len(plan) == 1
+        if not plan:
+            return lambda g, out, needs, inputs, params: function()
+        shortcut = SHORTCUTS.get(tuple(plan))
+        if shortcut is not None and not self.variadic:
+            return shortcut(function)
+        get, variadic, single = operator.itemgetter(*plan), self.variadic, len(plan) == 1
 
         def call(g, out, needs, inputs, params):
-            if get is None:
-                return function()
             values = (g, out, needs, inputs, *params) if variadic else (g, out, needs, inputs, *inputs, *params)
             return function(get(values)) if single else function(*get(values))
 
@@ -139,6 +141,17 @@ class Primitive:
 
     def __repr__(self):
         return f"<Primitive {self.name} ({self.family})>"
+
+
+# What rules ask for most often (places as in `Primitive.rule`), without taking the arguments apart.
+SHORTCUTS = {
+    (0,): lambda f: lambda g, out, needs, inputs, params: f(g),
+    (1,): lambda f: lambda g, out, needs, inputs, params: f(out),
+    (4,): lambda f: lambda g, out, needs, inputs, params: f(inputs[0]),
+    (0, 1): lambda f: lambda g, out, needs, inputs, params: f(g, out),
+    (0, 4): lambda f: lambda g, out, needs, inputs, params: f(g, inputs[0]),
+    (0, 4, 5): lambda f: lambda g, out, needs, inputs, params: f(g, inputs[0], (*inputs[1:], *params)[0]),
+}
 
 
 # -- families -----------------------------------------------------------------------------------
@@ -352,5 +365,5 @@ def _pull_of(primitive, rules, what):
         return pull
     rule = primitive.rule(rules, what)
     if len(primitive.tensors) == 1 and not primitive.variadic:
-        return lambda g, out, needs, inputs, params: [rule(g, out, needs, inputs, params)]
+        return lambda g, out, needs, inputs, params: (rule(g, out, needs, inputs, params),)
     return rule

@@ -9,7 +9,7 @@ from eagerdl.tensor import Tensor, from_array, to_array
 
 __all__ = [
     "abs", "absolute", "add", "conj", "conjugate", "divide", "equal", "greater", "greater_equal", "less", "less_equal", "maximum", "minimum",
-    "multiply", "negative", "not_equal", "sign", "square", "subtract", "true_divide", "where",
+    "multiply", "negative", "not_equal", "positive", "sign", "square", "subtract", "true_divide", "where",
 ]  # fmt: skip
 
 
@@ -72,6 +72,17 @@ def negative(x):
         Tensor(shape=(2,), dtype=float32, [-1.  2.])
     """
     return -x
+
+
+@elementwise(np.positive, d=1, promote=dtypes.to_number)
+def positive(x):
+    """x (...) -> (...). The number as it is; `+x`. Bools become int32.
+
+    Example:
+        >>> edl.positive([1.0, -2.0])
+        Tensor(shape=(2,), dtype=float32, [ 1. -2.])
+    """
+    return +x
 
 
 @elementwise(np.sign, d=0, promote=dtypes.keep)

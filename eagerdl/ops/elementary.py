@@ -157,7 +157,15 @@ def exp2(x):
     return 2.0**x
 
 
-@elementwise(np.expm1, d=lambda x: exp(x))
+def _expm1(x):
+    """np.expm1; where complex numbers are not finite, and at 0, by the complex exp, which knows the cases of C's Annex G."""
+    out = np.expm1(x)
+    if x.dtype.kind != "c":
+        return out
+    return np.where(np.isfinite(x) & (x != 0), out, np.exp(x) - 1)
+
+
+@elementwise(_expm1, d=lambda x: exp(x))
 def expm1(x):
     """x (...) -> (...). exp(x) - 1, exact near 0 where that difference is not.
 
@@ -166,6 +174,9 @@ def expm1(x):
         array([0.   , 1.718], dtype=float32)
     """
     return math.expm1(x)
+
+
+Tensor._ufuncs.setdefault(np.expm1, expm1)
 
 
 @elementwise(np.log1p, d=lambda x: 1 / (1 + x))

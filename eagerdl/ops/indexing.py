@@ -205,8 +205,8 @@ def get_item(x, key):
             t = new_tensor()
             t._array = np.asarray(out) if isinstance(out, np.generic) else out
             t._node = None
-            if dispatch.recorders:
-                dispatch.record(_get_item.primitive, t, (x,), (key,))
+            if dispatch.recorders and x._node is not None:
+                dispatch.record_unary(_get_item.primitive, t, x, (key,))
             return t
     return _get_item(x, raw_key(key))
 

@@ -81,6 +81,8 @@ METHODS = {
     "to_device": conversion.to_device, "trace": arrangement.trace, "transpose": _transpose, "var": statistics.var,
 }  # fmt: skip
 
+Tensor.__radd__, Tensor.__rmul__ = arithmetic.add, arithmetic.multiply  # commutative, to the bit
+
 for _name, _op in METHODS.items():
     setattr(Tensor, _name, _op)
 

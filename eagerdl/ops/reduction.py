@@ -100,18 +100,17 @@ def _reduce(where, ufunc, method, x, axis, dtype, keepdims):
 # -- sums and products --------------------------------------------------------------------------
 
 
-@linear(transpose=lambda g, x, axis: broadcast_to(restore(g, x, axis), x.shape),
-        infer=lambda x, axis, keepdims: Spec(reduced_shape("sum", x, axis, keepdims), sum_dtype(x.dtype)))  # fmt: skip
-def _sum(x, axis=None, keepdims=False):
-    """x (...) -> (...) without `axis`."""
-    wider = COMBINED_IN.get(x.dtype)
-    if wider is None and axis is None and x.__class__ is ndarray:  # spares a call
-        return add_up(x, None, None, None, keepdims)
-    out = _reduce("sum", np.add, "sum", x, axis, wider, keepdims)
-    return out.astype(x.dtype) if wider is dtypes.float32 else out
+def _spread_sum(g, x, axis):
+    out = broadcast_to(restore(g, x, axis) if g.shape else g, x.shape)
+    return out if out.dtype is x.dtype else astype(out, x.dtype)
 
 
-def sum(x, axis=None, keepdims=False, *, dtype=None):
+def _sum_spec(x, axis, keepdims, dtype):
+    return Spec(reduced_shape("sum", x, axis, keepdims), sum_dtype(x.dtype) if dtype is None else dtypes.standardize(dtype))
+
+
+@linear(transpose=_spread_sum, infer=_sum_spec)
+def sum(x, axis=None, keepdims=False, dtype=None):
     """x (...) -> (...) without `axis`. The sum; small integers and bools are summed as int32 or uint32.
 
     Args:
@@ -127,12 +126,13 @@ def sum(x, axis=None, keepdims=False, *, dtype=None):
         >>> edl.sum([[1.0, 2.0], [3.0, 4.0]], axis=0)
         Tensor(shape=(2,), dtype=float32, [4. 6.])
     """
-    if dtype is None:
-        return _sum(x, axis, keepdims)
-    return astype(_sum(astype(x, dtype), axis, keepdims), dtype)
-
-
-sum.primitive = _sum.primitive
+    if dtype is not None:
+        x = x.astype(dtypes.standardize(dtype, "sum"))
+    wider = COMBINED_IN.get(x.dtype)
+    if wider is None and axis is None and x.__class__ is ndarray:  # spares a call
+        return add_up(x, None, None, None, keepdims)
+    out = _reduce("sum", np.add, "sum", x, axis, wider if dtype is None else x.dtype, keepdims)
+    return out.astype(x.dtype) if wider is dtypes.float32 else out
 
 
 def _others(x):
@@ -158,7 +158,7 @@ def _product_of_others(x, axis):
 
 def _prod_jvp(out, inputs, tangents, params):
     (x,), (t,), (axis, keepdims) = inputs, tangents, params
-    return _sum(_product_of_others(x, axis) * t, axis, keepdims)
+    return sum(_product_of_others(x, axis) * t, axis, keepdims)
 
 
 @custom(vjp=lambda g, x, axis: restore(g, x, axis) * conj(_product_of_others(x, axis)), jvp=_prod_jvp,
@@ -226,7 +226,7 @@ def mean(x, axis=None, keepdims=False):
 def _shares(x, out, axis):
     """The share of each element in the extreme `out`: equal parts for those that attain it, nothing for `initial`."""
     hits = (x == restore(out, x, axis)).astype(x.dtype)
-    return hits / maximum(_sum(hits, axis, True), 1)
+    return hits / maximum(sum(hits, axis, True), 1)
 
 
 def _extreme_vjp(g, out, x, axis):
@@ -235,7 +235,7 @@ def _extreme_vjp(g, out, x, axis):
 
 def _extreme_jvp(out, inputs, tangents, params):
     (x,), (t,), (axis, keepdims, _) = inputs, tangents, params
-    return _sum(_shares(x, out, axis) * t, axis, keepdims)
+    return sum(_shares(x, out, axis) * t, axis, keepdims)
 
 
 def _extreme_spec(where):

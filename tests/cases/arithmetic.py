@@ -18,6 +18,7 @@ CASES = {
     "divide": [case(normal(3, 4), positive(3, 4)), case(normal(2, 3), positive(3)), case(1.0, positive(3))],
     "true_divide": case(normal(3, 4), positive(4)),
     "negative": case(normal(3, 4)),
+    "positive": case(normal(3, 4)),
     "absolute": [case(distinct(3, 4)), case(complex_normal(3), dtypes=())],
     "abs": case(distinct(3, 4)),
     "conj": [case(complex_normal(3), dtypes=()), case(normal(2))],
