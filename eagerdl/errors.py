@@ -33,6 +33,10 @@ class ShapeError(EagerdlError, ValueError):
     """Shapes, axes or sizes do not fit."""
 
 
+class AxisError(ShapeError, IndexError):
+    """There is no such axis; an IndexError as well, as NumPy and the array API have it."""
+
+
 class DTypeError(EagerdlError, TypeError):
     """A dtype or the type of an argument does not fit."""
 

@@ -10,6 +10,8 @@ import numbers
 import sys
 import weakref
 
+from typing import TYPE_CHECKING, Any, ClassVar
+
 import numpy as np
 
 from eagerdl import devices
@@ -73,9 +75,16 @@ class Tensor:
     __array_priority__ = 100.0
 
     # Installed by `ops`: how a list that holds tensors becomes one tensor, ufuncs and NumPy functions as ops.
-    _pack = None
-    _ufuncs = {}
-    _functions = {}
+    _pack: Any = None
+    _ufuncs: ClassVar[dict] = {}
+    _functions: ClassVar[dict] = {}
+
+    if TYPE_CHECKING:
+        __add__: Any; __radd__: Any; __sub__: Any; __rsub__: Any; __mul__: Any; __rmul__: Any; __truediv__: Any
+        __rtruediv__: Any; __floordiv__: Any; __rfloordiv__: Any; __mod__: Any; __rmod__: Any; __pow__: Any; __rpow__: Any
+        __matmul__: Any; __rmatmul__: Any; __and__: Any; __or__: Any; __xor__: Any; __lshift__: Any; __rshift__: Any
+        __lt__: Any; __le__: Any; __gt__: Any; __ge__: Any; __neg__: Any; __pos__: Any; __abs__: Any; __invert__: Any
+        __getitem__: Any; __iter__: Any; T: Any; mT: Any; real: Any; imag: Any; astype: Any; reshape: Any; sum: Any
 
     def __init__(self, value, dtype=None):
         self._array = to_array(value, dtype, copy=True)
@@ -271,10 +280,27 @@ class Tensor:
         raise ImmutableError("delitem", "tensors are values and keep their elements", f"x has shape {self.shape}",
                              "index what you want to keep")  # fmt: skip
 
-    def __getattr__(self, name):
-        if name in FOREIGN_ATTRIBUTES:
-            raise NameError_(type(self).__name__, f"there is no attribute {name!r}", "", FOREIGN_ATTRIBUTES[name])
-        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}", name=name, obj=self)
+    def __dir__(self):
+        return [name for name in object.__dir__(self) if name not in FOREIGN_ATTRIBUTES]
+
+
+class ForeignAttribute:
+    """A name of another framework on `Tensor`: asking for it answers with what to use here.
+
+    Descriptors rather than a `__getattr__`, whose mere presence makes every attribute of a class slower to read.
+    """
+
+    __slots__ = ("advice", "name")
+
+    def __init__(self, name, advice):
+        self.name, self.advice = name, advice
+
+    def __get__(self, tensor, owner):
+        raise NameError_(owner.__name__, f"there is no attribute {self.name!r}", "", self.advice)
+
+
+for _name, _advice in FOREIGN_ATTRIBUTES.items():
+    setattr(Tensor, _name, ForeignAttribute(_name, _advice))
 
 
 new_tensor = functools.partial(object.__new__, Tensor)
@@ -462,7 +488,7 @@ class Variable(Tensor):
     __slots__ = ("_initial", "aggregation", "autocast", "constraint", "layout", "name", "synchronization", "trainable")
 
     # Installed by `autograd`: makes the leaf by which tapes know a variable.
-    _new_leaf = None
+    _new_leaf: Any = None
 
     def __init__(self, initializer, shape=None, dtype=None, trainable=True, autocast=True, aggregation="none",
                  synchronization="auto", name=None, layout=None, *, constraint=None):  # fmt: skip
@@ -557,13 +583,12 @@ class Variable(Tensor):
         self._array = out if out.__class__ is mine.__class__ else np.asarray(out)
         return self
 
-    def __iadd__(self, other):
+    def _refuse_augmented(self, other):
         raise ImmutableError("Variable", "v += x would quietly rebind the name to a tensor", f"v is {self.name}",
-                             "use v.assign_add(x), or v = v + x if you want a tensor")  # fmt: skip
+                             "use v.assign_add(x) or v.assign_sub(x), or v = v + x if you want a tensor")  # fmt: skip
 
-    def __isub__(self, other):
-        raise ImmutableError("Variable", "v -= x would quietly rebind the name to a tensor", f"v is {self.name}",
-                             "use v.assign_sub(x), or v = v - x if you want a tensor")  # fmt: skip
+    __iadd__: Any = _refuse_augmented
+    __isub__: Any = _refuse_augmented
 
     def __setitem__(self, key, value):
         raise ImmutableError("Variable", "v[key] = x is not how a variable is written", f"v is {self.name}",

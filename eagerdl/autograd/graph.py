@@ -137,7 +137,7 @@ class Recording:
         """Clears the nodes that are still held by someone."""
         for reference in self.nodes:
             node = reference()
-            if node is not None:
+            if node is not None and node.recording is not None:
                 node.clear()
         self.nodes = []
 

@@ -14,8 +14,8 @@ in `transpose` rules all inputs are such `Spec`s. An op of a variable number of 
 list in its first argument, in its forward and in its rules.
 """
 
+import functools
 import inspect
-import operator
 
 import numpy as np
 
@@ -108,50 +108,38 @@ class Primitive:
     def rule(self, function, what):
         """`function`, which names what it needs, as a function of (g, out, needs, inputs, params); notes what is kept."""
         plan = []
-        for asked in inspect.signature(function).parameters:
+        for asked in function.__code__.co_varnames[: function.__code__.co_argcount]:
             name = asked.removesuffix("_spec")
+            values_wanted = self.family != "linear" and name == asked
             if name in ("g", "out", "needs"):
-                plan.append(("g", "out", "needs").index(name))
+                plan.append(name)
                 self.keeps_out |= name == "out"
             elif self.variadic and name == self.tensors[0]:
-                plan.append(3)
-                self.keep_all |= self.family != "linear" and name == asked
+                plan.append("inputs")
+                self.keep_all |= values_wanted
             elif name in self.tensors:
                 index = self.tensors.index(name)
-                plan.append(4 + index)
-                if self.family != "linear" and name == asked:
+                plan.append(f"inputs[{index}]")
+                if values_wanted:
                     self.keeps = tuple(kept or i == index for i, kept in enumerate(self.keeps))
             elif name in self.params:
-                plan.append(4 + (0 if self.variadic else len(self.tensors)) + self.params.index(name))
+                plan.append(f"params[{self.params.index(name)}]")
             else:
                 raise TypeError(f"op {self.name!r}: its {what} asks for {name!r}; there are g, out, needs, "
                                 f"{', '.join(self.tensors + self.params)}")  # fmt: skip
-        if not plan:
-            return lambda g, out, needs, inputs, params: function()
-        shortcut = SHORTCUTS.get(tuple(plan))
-        if shortcut is not None and not self.variadic:
-            return shortcut(function)
-        get, variadic, single = operator.itemgetter(*plan), self.variadic, len(plan) == 1
-
-        def call(g, out, needs, inputs, params):
-            values = (g, out, needs, inputs, *params) if variadic else (g, out, needs, inputs, *inputs, *params)
-            return function(get(values)) if single else function(*get(values))
-
-        return call
+        return caller(tuple(plan))(function)
 
     def __repr__(self):
         return f"<Primitive {self.name} ({self.family})>"
 
 
-# What rules ask for most often (places as in `Primitive.rule`), without taking the arguments apart.
-SHORTCUTS = {
-    (0,): lambda f: lambda g, out, needs, inputs, params: f(g),
-    (1,): lambda f: lambda g, out, needs, inputs, params: f(out),
-    (4,): lambda f: lambda g, out, needs, inputs, params: f(inputs[0]),
-    (0, 1): lambda f: lambda g, out, needs, inputs, params: f(g, out),
-    (0, 4): lambda f: lambda g, out, needs, inputs, params: f(g, inputs[0]),
-    (0, 4, 5): lambda f: lambda g, out, needs, inputs, params: f(g, inputs[0], (*inputs[1:], *params)[0]),
-}
+@functools.cache
+def caller(plan):
+    """A function that makes of a rule, which takes what `plan` names, one that takes (g, out, needs, inputs, params).
+
+    There are some dozens of plans for hundreds of rules, so that each is compiled once.
+    """
+    return eval(f"lambda rule: lambda g, out, needs, inputs, params: rule({', '.join(plan)})")
 
 
 # -- families -----------------------------------------------------------------------------------
@@ -315,17 +303,25 @@ def _partial(primitive, d):
 
 
 def _elementwise_pull(partials):
+    if len(partials) == 1:
+        (d,) = partials
+        return lambda g, out, needs, inputs, params: (_back(d, g, out, needs, inputs, params, inputs[0]),)
+
     def pull(g, out, needs, inputs, params):
-        cotangents = []
-        for d, need, x in zip(partials, needs, inputs, strict=True):
-            if not need:
-                cotangents.append(None)
-                continue
-            cotangent = _scaled(g, d(g, out, needs, inputs, params) if callable(d) else d, conjugate=True)
-            cotangents.append(cotangent if cotangent.shape == x.shape else unbroadcast(cotangent, x))
-        return cotangents
+        return [_back(d, g, out, needs, inputs, params, x) if need else None for d, need, x in zip(partials, needs, inputs)]
 
     return pull
+
+
+def _back(d, g, out, needs, inputs, params, x):
+    """The cotangent of the input `x` of an elementwise op: g * d, with d conjugated if complex, as in TF."""
+    if d.__class__ is int:
+        g = g if d == 1 else -g if d == -1 else g * d
+    else:
+        slope = d(g, out, needs, inputs, params)
+        g = g * (slope.conj() if isinstance(slope, Tensor) and slope._array.dtype.kind == "c" else slope)
+    shape = x._array.shape if x.__class__ is Tensor else x.shape
+    return g if g._array.shape == shape else unbroadcast(g, x)
 
 
 def _elementwise_push(partials):
@@ -333,20 +329,12 @@ def _elementwise_push(partials):
         total = None
         for d, t in zip(partials, tangents, strict=True):
             if t is not None:
-                term = _scaled(t, d(None, out, None, inputs, params) if callable(d) else d)
+                slope = d(None, out, None, inputs, params) if callable(d) else d
+                term = t if slope.__class__ is int and slope == 1 else t * slope
                 total = term if total is None else total + term
         return total if total.shape == out.shape else total + zeros_like(out)
 
     return push
-
-
-def _scaled(g, d, conjugate=False):
-    """g * d; the cotangent of a complex function takes the conjugate of its derivative, as in TF."""
-    if d.__class__ is int:
-        return g if d == 1 else -g if d == -1 else g * d
-    if conjugate and isinstance(d, Tensor) and d._array.dtype.kind == "c":
-        d = d.conj()
-    return g * d
 
 
 def _pull_of(primitive, rules, what):

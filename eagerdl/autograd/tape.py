@@ -148,7 +148,7 @@ class GradientTape(Recorder):
             found = sweep(self._core, targets, cotangents, [x._node for x in leaves], not self._persistent)
         finally:
             self._done()
-        if None in found or unconnected_gradients != "none":
+        if unconnected_gradients != "none":
             found = [_or_unconnected(g, x, unconnected_gradients) for g, x in zip(found, leaves)]
         return found[0] if build is None else build(found)
 
@@ -413,22 +413,26 @@ def sweep(core, targets, cotangents, sources, consume=False):
             continue
         if node in wanted:
             gradients[node] = g
-        parents = node.parents
-        primitive = node.primitive
-        if primitive is PICK:
-            if parents[0] in leads:
-                _add(pending.setdefault(parents[0], {}), node.params[0], g)
+        parents, primitive = node.parents, node.primitive
+        needs, reached = [], False
+        for parent in parents:
+            if parent in leads:
+                reached = True
+                needs.append(True)
+            else:
+                needs.append(False)
+        if not reached:
             continue
-        needs = [parent in leads for parent in parents]
-        if True not in needs:
+        if primitive is PICK:
+            _add(pending.setdefault(parents[0], {}), node.params[0], g)
             continue
         inputs, out = node.revive()
         if g.__class__ is dict:  # an op with several results, of which some were used
             g = tuple([g.get(index) for index in range(node.out if out is None else len(out))])
-        for parent, back in zip(parents, primitive.pull(g, out, needs, inputs, node.params)):
-            if back is not None and parent in leads:
-                before = pending.get(parent)
-                pending[parent] = back if before is None else before + back
+        backs = primitive.pull(g, out, needs, inputs, node.params)
+        for parent, need, back in zip(parents, needs, backs):
+            if need and back is not None:
+                pending[parent] = pending[parent] + back if parent in pending else back
         if consume and len(node.recording.members) == 1:
             node.clear()
     gradients.update(pending)  # what is left belongs to leaves

@@ -13,11 +13,11 @@ import numpy as np
 from eagerdl import devices, dtypes
 from eagerdl.errors import AllocationError, ArgumentError, DTypeError, ShapeError
 from eagerdl.ops.arithmetic import absolute
-from eagerdl.ops.arrangement import _integer, unstack
 from eagerdl.ops.conversion import astype, convert_to_tensor, to_device
 from eagerdl.ops.elementary import power
+from eagerdl.ops.joining import unstack
 from eagerdl.ops.rounding import floor
-from eagerdl.ops.shape import broadcast_to, moveaxis, reshape, shape_of, stack
+from eagerdl.ops.shape import _integer, broadcast_to, moveaxis, reshape, shape_of, stack
 from eagerdl.tensor import PYTHON_SCALARS, Tensor, from_array, to_array
 
 __all__ = [

@@ -7,7 +7,7 @@ import numpy as np
 
 from eagerdl import devices, dtypes
 from eagerdl.autograd import Spec, custom, dispatch, linear
-from eagerdl.errors import ArgumentError, DTypeError, RangeError, ShapeError
+from eagerdl.errors import ArgumentError, AxisError, DTypeError, RangeError, ShapeError
 from eagerdl.ops.arithmetic import where
 from eagerdl.ops.conversion import convert_to_tensor
 from eagerdl.ops.shape import normalize_axis, reshape, shape_of
@@ -145,7 +145,7 @@ def _item_spec(x, key):
         if "out of bounds" in str(error):
             raise RangeError("getitem", "an index must lie inside its axis", f"x {x.shape}: {error}",
                              "count from 0, or from -1 at the end") from None  # fmt: skip
-        raise ShapeError("getitem", f"an index names at most the {x.ndim} axes of x and fits their sizes",
+        raise AxisError("getitem", f"an index names at most the {x.ndim} axes of x and fits their sizes",
                          f"x {x.shape}, key {key!r}: {error}", "drop parts of the index") from None  # fmt: skip
 
 

@@ -3,8 +3,9 @@
 import numpy as np
 
 from eagerdl.ops import activation, arithmetic, arrangement, complex, conversion, cumulative, elementary, indexing, linalg
-from eagerdl.ops import logic, products, reduction, rounding, sorting, statistics
-from eagerdl.ops.shape import broadcast_to, expand_dims, ravel, reshape, squeeze, stack, swapaxes, transpose
+from eagerdl.ops import joining, logic, products, reduction, rounding, sorting, statistics
+from eagerdl.ops.shape import _reshape as to_shape
+from eagerdl.ops.shape import broadcast_to, expand_dims, ravel, squeeze, stack, swapaxes, transpose
 from eagerdl.tensor import Tensor
 
 
@@ -34,7 +35,7 @@ def _iterate(x):
 
 
 def _reshape(x, *shape):
-    return reshape(x, shape[0] if len(shape) == 1 else shape)
+    return to_shape(x, shape[0] if len(shape) == 1 else shape)
 
 
 def _transpose(x, *axes):
@@ -75,7 +76,7 @@ METHODS = {
     "expand_dims": expand_dims, "flatten": ravel, "log": elementary.log, "max": reduction.max, "mean": reduction.mean,
     "min": reduction.min, "prod": reduction.prod, "ravel": ravel, "relu": activation.relu, "repeat": arrangement.repeat,
     "reshape": _reshape, "round": rounding.round, "sigmoid": activation.sigmoid, "sign": arithmetic.sign,
-    "softmax": activation.softmax, "sort": sorting.sort, "split": arrangement.split, "sqrt": elementary.sqrt,
+    "softmax": activation.softmax, "sort": sorting.sort, "split": joining.split, "sqrt": elementary.sqrt,
     "square": arithmetic.square, "squeeze": squeeze, "std": statistics.std, "sum": reduction.sum, "swapaxes": swapaxes,
     "take": indexing.take, "tanh": elementary.tanh, "tile": arrangement.tile, "to": conversion.to,
     "to_device": conversion.to_device, "trace": arrangement.trace, "transpose": _transpose, "var": statistics.var,

@@ -3,12 +3,13 @@
 import builtins
 import itertools
 import math
+import operator
 
 import numpy as np
 
 from eagerdl import devices, dtypes
 from eagerdl.autograd import Spec, custom, linear, unbroadcast
-from eagerdl.errors import ArgumentError, DTypeError, ShapeError
+from eagerdl.errors import ArgumentError, AxisError, DTypeError, ShapeError
 from eagerdl.ops.conversion import convert_to_tensor
 from eagerdl.tensor import Tensor, from_array
 
@@ -22,7 +23,7 @@ def normalize_axis(where, axis, ndim):
     """`axis` counted from the left, for an array of `ndim` axes.
 
     Raises:
-        ShapeError: if there is no such axis.
+        AxisError: if there is no such axis.
     """
     try:
         axis = axis.__index__()
@@ -32,7 +33,7 @@ def normalize_axis(where, axis, ndim):
         ) from None
     if not -ndim <= axis < ndim:
         allowed = f"from {-ndim} to {ndim - 1}" if ndim else "none: the tensor has shape ()"
-        raise ShapeError(where, f"axis must name one of the {ndim} axes", f"got axis={axis}", f"allowed are {allowed}")
+        raise AxisError(where, f"axis must name one of the {ndim} axes", f"got axis={axis}", f"allowed are {allowed}")
     return axis % ndim
 
 
@@ -49,6 +50,14 @@ def normalize_axes(where, axes, ndim):
     if len(set(out)) != len(out):
         raise ShapeError(where, "each axis may come once", f"got axis={axes!r} for {ndim} axes", "drop the duplicate")
     return out
+
+
+def _integer(where, name, value):
+    """An integer argument as an int of Python."""
+    try:
+        return operator.index(value)
+    except TypeError:
+        raise DTypeError(where, f"{name} is an integer", f"got {name}={value!r}", "use int(...)") from None
 
 
 def shape_of(where, shape):
@@ -84,8 +93,19 @@ def _reshaped(x, newshape):
 
 
 @linear(transpose=lambda g, x: reshape(g, x.shape), infer=_reshaped)
-def reshape(x, newshape):
+def _reshape(x, newshape):
+    """x (...) -> newshape."""
+    return x.reshape(newshape) if newshape.__class__ is tuple else x.reshape(shape_of("reshape", newshape))
+
+
+def reshape(x, newshape=None, *, shape=None, copy=None):
     """x (...) -> newshape. The same elements in row order under another shape; one size may be -1.
+
+    Args:
+        x: a tensor.
+        newshape: the new shape.
+        shape: the same as the array API spells it.
+        copy: accepted for the array API's sake: tensors are values, a copy cannot be told from the original.
 
     Raises:
         ShapeError: if the number of elements differs.
@@ -96,7 +116,7 @@ def reshape(x, newshape):
         [[1 2]
          [3 4]])
     """
-    return x.reshape(newshape) if newshape.__class__ is tuple else x.reshape(shape_of("reshape", newshape))
+    return _reshape(x, newshape if shape is None else shape)
 
 
 def _inverse(axes, ndim):
