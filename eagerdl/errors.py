@@ -71,7 +71,6 @@ class NameError_(EagerdlError, AttributeError):
 
 # Which of our errors answers for an exception that an array library raised.
 ANSWERS = (
-    (EagerdlError, None),
     (MemoryError, AllocationError),
     (IndexError, RangeError),
     (OverflowError, ArgumentError),
@@ -82,15 +81,13 @@ ANSWERS = (
 
 def translate(where, error, came):
     """The framework's own error for `error`, raised by an array library inside `where`."""
-    for kind, ours in ANSWERS:
-        if isinstance(error, kind):
-            break
-    else:
-        ours = ArgumentError
-    if ours is None:
+    if isinstance(error, EagerdlError):
         return error
+    ours = next((ours for kind, ours in ANSWERS if isinstance(error, kind)), ArgumentError)
     if ours is AllocationError:
-        return ours(where, "the result has to fit into memory", f"{came}: {error}", "use smaller shapes or a smaller dtype")
+        return ours(
+            where, "the result has to fit into memory", f"{came}: {error}", "use smaller shapes or a smaller dtype"
+        )
     return ours(where, "these arguments cannot be computed", f"{came}: {error}", "check them against help() of this op")
 
 

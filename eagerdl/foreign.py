@@ -28,7 +28,8 @@ RENAMED = {
     "hardswish": "hard_swish", "hardsigmoid": "hard_sigmoid", "logit": "log", "frac": "mod", "ger": "outer",
     "cross_entropy": "sparse_categorical_crossentropy", "nll_loss": "sparse_categorical_crossentropy",
     "conv2d": "conv", "conv1d": "conv", "conv3d": "conv", "max_pool2d": "max_pool", "avg_pool2d": "average_pool",
-    "layer_norm": "layer_normalization", "batch_norm": "batch_normalization", "embedding": "take", "is_grad_enabled": "GradientTape",
+    "layer_norm": "layer_normalization", "batch_norm": "batch_normalization", "embedding": "take",
+    "is_grad_enabled": "GradientTape",
     "Parameter": "Variable", "optim": "optimizers", "compile": "function", "vmap": "vectorized_map", "arctan_2": "arctan2",
     # JAX and others
     "lax": "ops", "numpy": "ops", "jit": "function", "pmap": "vectorized_map", "grad_and_value": "value_and_grad",
@@ -43,4 +44,6 @@ def missing(name, existing):
     if name in RENAMED:
         return f"{start}; the name here is {RENAMED[name]!r}"
     close = difflib.get_close_matches(name, existing, n=3, cutoff=0.6)
-    return f"{start}; did you mean {' or '.join(map(repr, close))}?" if close else f"{start}; dir(eagerdl) lists all names"
+    return (
+        f"{start}; did you mean {' or '.join(map(repr, close))}?" if close else f"{start}; dir(eagerdl) lists all names"
+    )

@@ -9,13 +9,11 @@ import functools
 import numbers
 import sys
 import weakref
-
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from eagerdl import devices
-from eagerdl import dtypes
+from eagerdl import devices, dtypes
 from eagerdl.errors import ArgumentError, DTypeError, EagerdlError, ImmutableError, NameError_, ShapeError, translate
 
 PRINT_THRESHOLD = 1000  # elements above which a repr summarises, as in NumPy
@@ -80,11 +78,44 @@ class Tensor:
     _functions: ClassVar[dict] = {}
 
     if TYPE_CHECKING:
-        __add__: Any; __radd__: Any; __sub__: Any; __rsub__: Any; __mul__: Any; __rmul__: Any; __truediv__: Any
-        __rtruediv__: Any; __floordiv__: Any; __rfloordiv__: Any; __mod__: Any; __rmod__: Any; __pow__: Any; __rpow__: Any
-        __matmul__: Any; __rmatmul__: Any; __and__: Any; __or__: Any; __xor__: Any; __lshift__: Any; __rshift__: Any
-        __lt__: Any; __le__: Any; __gt__: Any; __ge__: Any; __neg__: Any; __pos__: Any; __abs__: Any; __invert__: Any
-        __getitem__: Any; __iter__: Any; T: Any; mT: Any; real: Any; imag: Any; astype: Any; reshape: Any; sum: Any
+        __add__: Any
+        __radd__: Any
+        __sub__: Any
+        __rsub__: Any
+        __mul__: Any
+        __rmul__: Any
+        __truediv__: Any
+        __rtruediv__: Any
+        __floordiv__: Any
+        __rfloordiv__: Any
+        __mod__: Any
+        __rmod__: Any
+        __pow__: Any
+        __rpow__: Any
+        __matmul__: Any
+        __rmatmul__: Any
+        __and__: Any
+        __or__: Any
+        __xor__: Any
+        __lshift__: Any
+        __rshift__: Any
+        __lt__: Any
+        __le__: Any
+        __gt__: Any
+        __ge__: Any
+        __neg__: Any
+        __pos__: Any
+        __abs__: Any
+        __invert__: Any
+        __getitem__: Any
+        __iter__: Any
+        T: Any
+        mT: Any
+        real: Any
+        imag: Any
+        astype: Any
+        reshape: Any
+        sum: Any
 
     def __init__(self, value, dtype=None):
         self._array = to_array(value, dtype, copy=True)
@@ -204,7 +235,9 @@ class Tensor:
         array = devices.to_numpy(self._array)
         if copy or (dtype is not None and np.dtype(dtype) != array.dtype):
             if copy is False:
-                raise ArgumentError("__array__", f"dtype {dtype} needs a copy", f"x has dtype {self.dtype}", "drop copy=False")
+                raise ArgumentError(
+                    "__array__", f"dtype {dtype} needs a copy", f"x has dtype {self.dtype}", "drop copy=False"
+                )
             return np.array(array, dtype=dtype)
         view = array.view()
         view.flags.writeable = False
@@ -214,7 +247,9 @@ class Tensor:
         op = Tensor._ufuncs.get(ufunc)
         if op is not None and method == "__call__" and out is None and not kwargs:
             return op(*inputs)
-        return self._on_arrays(ufunc.__name__, getattr(ufunc, method), inputs, {**kwargs, **({"out": out} if out else {})})
+        return self._on_arrays(
+            ufunc.__name__, getattr(ufunc, method), inputs, {**kwargs, **({"out": out} if out else {})}
+        )
 
     def __array_function__(self, func, types, args, kwargs):
         op = Tensor._functions.get(func.__name__)
@@ -246,7 +281,9 @@ class Tensor:
     def __dlpack__(self, *, stream=None, max_version=None, dl_device=None, copy=None):
         array = self._array
         if array.dtype == dtypes.bfloat16:
-            raise DTypeError("dlpack", "NumPy cannot export bfloat16", f"x has shape {self.shape}", "use x.astype('float32')")
+            raise DTypeError(
+                "dlpack", "NumPy cannot export bfloat16", f"x has shape {self.shape}", "use x.astype('float32')"
+            )
         if devices.device_of(array).kind == "gpu":
             return array.__dlpack__(stream=stream)
         return array.__dlpack__(max_version=max_version, dl_device=dl_device, copy=copy)
@@ -319,7 +356,9 @@ def _values(array):
     if array.size <= PRINT_THRESHOLD or (array.ndim <= 4 and isinstance(array, np.ndarray)):
         shown = np.array2string(devices.to_numpy(array), threshold=PRINT_THRESHOLD, separator=" ")
     else:
-        head = np.array2string(devices.to_numpy(array.ravel()[:6] if array.ndim == 1 else _first(array, 6)), separator=" ")
+        head = np.array2string(
+            devices.to_numpy(array.ravel()[:6] if array.ndim == 1 else _first(array, 6)), separator=" "
+        )
         shown = head[:-1] + " ...]"
     return ("\n" if "\n" in shown else " ") + shown
 
@@ -373,7 +412,12 @@ def _checked(array, where):
              "M": "subtract a start and divide by a unit, as in (x - x[0]) / np.timedelta64(1, 's')",
              "m": "divide by a unit, as in x / np.timedelta64(1, 's')"}  # fmt: skip
     hint = hints.get(array.dtype.kind, "convert it to 'float64' or another dtype first")
-    raise DTypeError(where, "an array of numbers or bools is needed", f"got an array of dtype {array.dtype}, shape {array.shape}", hint)
+    raise DTypeError(
+        where,
+        "an array of numbers or bools is needed",
+        f"got an array of dtype {array.dtype}, shape {array.shape}",
+        hint,
+    )
 
 
 def _from_python(value, where, dtype=None):
@@ -387,18 +431,26 @@ def _from_python(value, where, dtype=None):
         return _checked(np.from_dlpack(value), where)
     if isinstance(value, numbers.Number):
         return _from_scalar(float(value), where, dtype)
-    hint = "encode text as integers first" if isinstance(value, str | bytes) else "pass a tensor, an array, a number or nested lists of numbers"
+    hint = (
+        "encode text as integers first"
+        if isinstance(value, str | bytes)
+        else "pass a tensor, an array, a number or nested lists of numbers"
+    )
     raise DTypeError(where, "a value that can become a tensor is needed", f"got {_short(value)}", hint)
 
 
 def _from_scalar(value, where, dtype):
     natural = dtypes.standardize(type(value) if type(value) in PYTHON_SCALARS else float) if dtype is None else dtype
     if dtype is not None and isinstance(value, complex) and not dtypes.is_complex(dtype):
-        raise DTypeError(where, "a complex number needs a complex dtype", f"got {value!r} for {dtype}", "use its .real part")
+        raise DTypeError(
+            where, "a complex number needs a complex dtype", f"got {value!r} for {dtype}", "use its .real part"
+        )
     try:
         return np.array(value, natural)
     except OverflowError:
-        raise ArgumentError(where, f"the value must fit into {natural}", f"got {value}", "pass dtype='int64' or a float") from None
+        raise ArgumentError(
+            where, f"the value must fit into {natural}", f"got {value}", "pass dtype='int64' or a float"
+        ) from None
 
 
 def _from_list(value, where, dtype):
@@ -420,7 +472,9 @@ def _from_list(value, where, dtype):
     if dtype is not None:
         _check_fits(array, dtype, where)
         return array.astype(dtype)
-    natural = {"f": dtypes.standardize(None), "i": dtypes.int32, "c": dtypes.complex64, "u": dtypes.int32}.get(array.dtype.kind)
+    natural = {"f": dtypes.standardize(None), "i": dtypes.int32, "c": dtypes.complex64, "u": dtypes.int32}.get(
+        array.dtype.kind
+    )
     if not array.size:
         natural = dtypes.standardize(None)
     if natural is not None:
@@ -671,11 +725,16 @@ class TensorSpec:
         if self.shape is None or other.shape is None:
             return True
         return len(self.shape) == len(other.shape) and all(
-            mine is None or theirs is None or mine == theirs for mine, theirs in zip(self.shape, other.shape, strict=True)
+            mine is None or theirs is None or mine == theirs
+            for mine, theirs in zip(self.shape, other.shape, strict=True)
         )
 
     def __eq__(self, other):
-        return isinstance(other, TensorSpec) and (self.shape, self.dtype, self.name) == (other.shape, other.dtype, other.name)
+        return isinstance(other, TensorSpec) and (self.shape, self.dtype, self.name) == (
+            other.shape,
+            other.dtype,
+            other.name,
+        )
 
     def __hash__(self):
         return hash((self.shape, self.dtype, self.name))

@@ -54,7 +54,9 @@ def test_scan_counts_by_length():
 def test_associative_scan_agrees_with_cumsum(n, reverse):
     x = np.arange(n * 3.0).reshape(3, n)
     want = np.cumsum(x[:, ::-1], 1)[:, ::-1] if reverse else np.cumsum(x, 1)
-    np.testing.assert_allclose(edl.associative_scan(lambda a, b: a + b, edl.constant(x), reverse=reverse, axis=1).numpy(), want)
+    np.testing.assert_allclose(
+        edl.associative_scan(lambda a, b: a + b, edl.constant(x), reverse=reverse, axis=1).numpy(), want
+    )
 
 
 def test_associative_scan_of_a_linear_recurrence_differentiates():

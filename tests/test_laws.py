@@ -19,7 +19,11 @@ settings.load_profile("eagerdl")
 
 FLOATS = st.floats(-100, 100, width=32)
 ARRAYS = hnp.arrays("float64", hnp.array_shapes(min_dims=0, max_dims=3, min_side=0, max_side=4), elements=FLOATS)
-SMOOTH = [p for p in ROWS if p.values[1].order and all(isinstance(a, np.ndarray) and a.dtype == "float64" for a in p.values[1].args[:1])]
+SMOOTH = [
+    p
+    for p in ROWS
+    if p.values[1].order and all(isinstance(a, np.ndarray) and a.dtype == "float64" for a in p.values[1].args[:1])
+]
 LINEAR = [p for p in ROWS if getattr(getattr(PUBLIC.get(p.values[0]), "primitive", None), "family", "") == "linear"
           and isinstance(p.values[1].args[0], np.ndarray) and p.values[1].args[0].dtype == "float64"]  # fmt: skip
 
@@ -88,7 +92,9 @@ def test_numpy_and_back_is_the_identity(array):
 @given(ARRAYS, st.booleans())
 def test_sums_agree_with_numpy_to_the_bit(array, keepdims):
     for axis in (None, *range(array.ndim)):
-        np.testing.assert_array_equal(edl.sum(edl.constant(array), axis, keepdims).numpy(), array.sum(axis, keepdims=keepdims))
+        np.testing.assert_array_equal(
+            edl.sum(edl.constant(array), axis, keepdims).numpy(), array.sum(axis, keepdims=keepdims)
+        )
 
 
 # -- derivatives --------------------------------------------------------------------------------
@@ -119,7 +125,9 @@ def test_linear_ops_are_linear(name, row):
     x, y = row.args[0], row.args[0][::-1] if row.args[0].ndim else row.args[0] * 3
 
     def f(array):
-        return leaves(call(name, row, lambda a: edl.constant(array) if a is row.args[0] else edl.constant(a)))[0].numpy()
+        return leaves(call(name, row, lambda a: edl.constant(array) if a is row.args[0] else edl.constant(a)))[
+            0
+        ].numpy()
 
     np.testing.assert_allclose(f(2.0 * x - 3.0 * y), 2.0 * f(x) - 3.0 * f(y), rtol=1e-9, atol=1e-9)
 
@@ -135,7 +143,9 @@ def test_gradient_of_a_sum_of_squares(array):
 # -- errors -------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", sorted(n for n, f in PUBLIC.items() if getattr(f, "primitive", None) and f.primitive.tensors))
+@pytest.mark.parametrize(
+    "name", sorted(n for n, f in PUBLIC.items() if getattr(f, "primitive", None) and f.primitive.tensors)
+)
 @pytest.mark.parametrize("value", ["text", None, object()], ids=["str", "None", "object"])
 def test_no_primitive_takes_what_is_no_number(name, value):
     primitive = PUBLIC[name].primitive

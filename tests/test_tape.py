@@ -108,7 +108,9 @@ def test_several_targets_add_and_output_gradients_weigh():
     with edl.GradientTape(persistent=True) as tape:
         a, b = x * 2.0, x * x
     assert tape.gradient([a, b], x).tolist() == [4.0, 6.0]
-    assert tape.gradient({"a": a, "b": b}, x, output_gradients={"a": np.zeros(2), "b": np.array([1.0, 10.0])}).tolist() == [2.0, 40.0]
+    assert tape.gradient(
+        {"a": a, "b": b}, x, output_gradients={"a": np.zeros(2), "b": np.array([1.0, 10.0])}
+    ).tolist() == [2.0, 40.0]
 
 
 def test_unconnected_gradients():
@@ -428,7 +430,9 @@ def test_many_steps_leave_no_garbage(no_collector):
             loss = edl.sum(edl.tanh(w) * w)
         w.assign_sub(0.1 * tape.gradient(loss, w))
     del tape, loss
-    assert not [found for found in gc.get_objects() if isinstance(found, graph.Node) and not isinstance(found, graph.Leaf)]
+    assert not [
+        found for found in gc.get_objects() if isinstance(found, graph.Node) and not isinstance(found, graph.Leaf)
+    ]
     assert gc.collect() < 50
 
 

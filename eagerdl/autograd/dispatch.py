@@ -23,7 +23,11 @@ recorders = []  # one entry per tape that records now, in any thread; while it i
 
 def bind(primitive, body):
     """The public function of `primitive`, with the name, signature and docstring of `body`."""
-    if primitive.family in ("elementwise", "bilinear") and not primitive.params and primitive.tensors in (("x",), ("x1", "x2")):
+    if (
+        primitive.family in ("elementwise", "bilinear")
+        and not primitive.params
+        and primitive.tensors in (("x",), ("x1", "x2"))
+    ):
         call = bind_unary(primitive) if len(primitive.tensors) == 1 else bind_binary(primitive)
     elif len(primitive.tensors) == 1 and not primitive.variadic and not primitive.several:
         call = bind_unary_with_params(primitive)
@@ -97,7 +101,9 @@ def bind_binary(primitive):
 def bind_unary_with_params(primitive):
     """An op of one tensor and parameters, such as an axis."""
     forward, count, any_dtype = primitive.forward, len(primitive.params), primitive.promote is keep
-    rest = [primitive.defaults[have:] for have in range(count + 1)]  # the defaults of the parameters that were not given
+    rest = [
+        primitive.defaults[have:] for have in range(count + 1)
+    ]  # the defaults of the parameters that were not given
     rest = [None if inspect.Parameter.empty in defaults else defaults for defaults in rest]
 
     def call(x=MISSING, *params, **named):
@@ -236,7 +242,9 @@ def on_one_device(primitive, tensors):
     home = next((x.device for x in tensors if x.ndim), devices.current())
     if any(x.device != home and x.ndim for x in tensors):
         came = ", ".join(f"{primitive.tensor_name(i)} on {x.device}" for i, x in enumerate(tensors))
-        raise DeviceError(primitive.name, "all tensors must live on one device", came, "move them with x.to('gpu:0') or x.to('cpu')")
+        raise DeviceError(
+            primitive.name, "all tensors must live on one device", came, "move them with x.to('gpu:0') or x.to('cpu')"
+        )
     return tuple([x.to(home) for x in tensors])
 
 

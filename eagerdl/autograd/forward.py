@@ -5,7 +5,15 @@ import weakref
 from eagerdl import dtypes
 from eagerdl.autograd import graph
 from eagerdl.autograd.graph import PICK, Core, Leaf
-from eagerdl.autograd.tape import GradientTape, Recorder, _cotangent, _or_unconnected, _require_differentiable, watch, zeros_like
+from eagerdl.autograd.tape import (
+    GradientTape,
+    Recorder,
+    _cotangent,
+    _or_unconnected,
+    _require_differentiable,
+    watch,
+    zeros_like,
+)
 from eagerdl.errors import ArgumentError
 from eagerdl.tensor import Tensor, from_array
 from eagerdl.tree import flatten
@@ -74,7 +82,9 @@ class ForwardAccumulator(Recorder):
 
     def _tangent(self, node):
         """The tangent of what `node` computed, None if it depends on no primal."""
-        if node is not None and node.primitive is PICK:  # rules make picks anew: the node of the op itself holds the tangents
+        if (
+            node is not None and node.primitive is PICK
+        ):  # rules make picks anew: the node of the op itself holds the tangents
             tangents = self._tangents.get(node.parents[0])
             return None if tangents is None else tangents[node.params[0]]
         return None if node is None else self._tangents.get(node)

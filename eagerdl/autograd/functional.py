@@ -18,7 +18,9 @@ def _choose(where, args, argnums):
     numbers = (argnums,) if isinstance(argnums, int) else tuple(argnums)
     for number in numbers:
         if not -len(args) <= number < len(args):
-            raise ArgumentError(where, f"argnums must name one of the {len(args)} arguments", f"got {number}", "count from 0")
+            raise ArgumentError(
+                where, f"argnums must name one of the {len(args)} arguments", f"got {number}", "count from 0"
+            )
     args = list(args)
     for number in numbers:
         args[number] = _fresh(args[number])

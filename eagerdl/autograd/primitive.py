@@ -308,7 +308,9 @@ def _elementwise_pull(partials):
         return lambda g, out, needs, inputs, params: (_back(d, g, out, needs, inputs, params, inputs[0]),)
 
     def pull(g, out, needs, inputs, params):
-        return [_back(d, g, out, needs, inputs, params, x) if need else None for d, need, x in zip(partials, needs, inputs)]
+        return [
+            _back(d, g, out, needs, inputs, params, x) if need else None for d, need, x in zip(partials, needs, inputs)
+        ]
 
     return pull
 
@@ -341,7 +343,9 @@ def _pull_of(primitive, rules, what):
     """One function (g, out, needs, inputs, params) -> list of cotangents, from a rule or a tuple of them."""
     if isinstance(rules, tuple):
         if len(rules) != len(primitive.tensors):
-            raise TypeError(f"op {primitive.name!r} has {len(primitive.tensors)} inputs and {len(rules)} rules in its {what}")
+            raise TypeError(
+                f"op {primitive.name!r} has {len(primitive.tensors)} inputs and {len(rules)} rules in its {what}"
+            )
         each = [None if one is None else primitive.rule(one, what) for one in rules]
 
         def pull(g, out, needs, inputs, params):

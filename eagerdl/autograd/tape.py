@@ -2,13 +2,13 @@
 
 import numpy as np
 
-from eagerdl import devices
-from eagerdl import dtypes
+from eagerdl import devices, dtypes
 from eagerdl.autograd import dispatch, graph
 from eagerdl.autograd.graph import PICK, Core, Leaf, belongs, recording_of
 from eagerdl.errors import ArgumentError, DTypeError, ShapeError, TapeError
 from eagerdl.tensor import Tensor, Variable, from_array, to_array
 from eagerdl.tree import flatten
+
 
 class Recorder:
     """What tapes and accumulators share: they record between ``with`` and its end, in their own thread."""
@@ -94,7 +94,9 @@ class GradientTape(Recorder):
             ...         pass
         """
         if not self._recording:
-            raise TapeError("GradientTape.stop_recording", "the tape must be recording", "it is not", "call it inside `with tape:`")
+            raise TapeError(
+                "GradientTape.stop_recording", "the tape must be recording", "it is not", "call it inside `with tape:`"
+            )
         return graph.pause((self._core,))
 
     def reset(self):
@@ -152,7 +154,9 @@ class GradientTape(Recorder):
             found = [_or_unconnected(g, x, unconnected_gradients) for g, x in zip(found, leaves)]
         return found[0] if build is None else build(found)
 
-    def jacobian(self, target, sources, unconnected_gradients="none", parallel_iterations=None, experimental_use_pfor=True):
+    def jacobian(
+        self, target, sources, unconnected_gradients="none", parallel_iterations=None, experimental_use_pfor=True
+    ):
         """The Jacobian: for each source the derivatives of every element of `target`.
 
         Args:
@@ -328,7 +332,9 @@ def zeros_like(y):
 def _or_unconnected(g, x, unconnected):
     unconnected = getattr(unconnected, "value", unconnected)
     if unconnected not in ("none", "zero"):
-        raise ArgumentError("GradientTape", "unconnected_gradients is 'none' or 'zero'", f"got {unconnected!r}", "use one of them")
+        raise ArgumentError(
+            "GradientTape", "unconnected_gradients is 'none' or 'zero'", f"got {unconnected!r}", "use one of them"
+        )
     if g is None and unconnected == "zero":
         return zeros_like(x)
     return g

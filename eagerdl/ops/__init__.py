@@ -37,7 +37,7 @@ from eagerdl.ops.sorting import *  # noqa: F403
 from eagerdl.ops.statistics import *  # noqa: F403
 
 from eagerdl.ops import image, random  # isort: skip
-from eagerdl.ops import operators  # noqa: F401  # isort: skip  installs the operators of Tensor
+from eagerdl.ops import operators  # isort: skip  installs the operators of Tensor
 from eagerdl.ops import variable  # noqa: F401  # isort: skip  installs the scatter methods of Variable
 
 __all__ = [name for name, value in globals().items() if not name.startswith("_") and not isinstance(value, _Module)]

@@ -8,8 +8,8 @@ from eagerdl.errors import ArgumentError
 from eagerdl.tensor import Tensor, from_array, to_array
 
 __all__ = [
-    "abs", "absolute", "add", "conj", "conjugate", "divide", "equal", "greater", "greater_equal", "less", "less_equal", "maximum", "minimum",
-    "multiply", "negative", "not_equal", "positive", "sign", "square", "subtract", "true_divide", "where",
+    "abs", "absolute", "add", "conj", "conjugate", "divide", "equal", "greater", "greater_equal", "less", "less_equal",
+    "maximum", "minimum", "multiply", "negative", "not_equal", "positive", "sign", "square", "subtract", "true_divide", "where",
 ]  # fmt: skip
 
 
@@ -182,7 +182,7 @@ def _select(x, condition, keep):
 
 
 def _where_tangent(out, inputs, tangents, params):
-    condition, x1, x2 = inputs
+    condition = inputs[0]
     t1, t2 = (0 if t is None else t for t in tangents[1:])
     return where(condition, t1, t2).astype(out.dtype).broadcast_to(out.shape)
 
@@ -214,7 +214,9 @@ def where(condition, x1=None, x2=None):
     if x1 is None and x2 is None:
         return tuple(from_array(found.astype("int32")) for found in to_array(condition).nonzero())
     if x1 is None or x2 is None:
-        raise ArgumentError("where", "x1 and x2 come together", f"got only {'x2' if x1 is None else 'x1'}", "give both or none")
+        raise ArgumentError(
+            "where", "x1 and x2 come together", f"got only {'x2' if x1 is None else 'x1'}", "give both or none"
+        )
     if not isinstance(condition, Tensor):
         condition = from_array(to_array(condition))
     if condition.dtype != dtypes.bool_:

@@ -82,4 +82,3 @@ def polar(abs_, angle):
         Tensor(shape=(), dtype=float32, 2.)
     """
     return abs_ * (cos(angle) + 1j * sin(angle))
-

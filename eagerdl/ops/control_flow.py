@@ -48,7 +48,9 @@ def cond(pred, true_fn, false_fn):
     """
     for name, function in (("true_fn", true_fn), ("false_fn", false_fn)):
         if not callable(function):
-            raise DTypeError("cond", f"{name} must be a function", f"got {type(function).__name__}", "wrap it: lambda: value")
+            raise DTypeError(
+                "cond", f"{name} must be a function", f"got {type(function).__name__}", "wrap it: lambda: value"
+            )
     return true_fn() if _truth("cond", pred) else false_fn()
 
 
@@ -72,7 +74,9 @@ def switch(index, branches, *operands):
         raise ArgumentError("switch", "at least one branch is needed", "branches is empty", "pass a list of functions")
     index = convert_to_tensor(index)
     if not dtypes.is_integer(index.dtype) or index.size != 1:
-        raise DTypeError("switch", "one integer is needed as index", f"got {index.shape} {index.dtype}", "cast it to int32")
+        raise DTypeError(
+            "switch", "one integer is needed as index", f"got {index.shape} {index.dtype}", "cast it to int32"
+        )
     return branches[builtins.min(builtins.max(int(index), 0), len(branches) - 1)](*operands)
 
 
@@ -134,7 +138,9 @@ def fori_loop(lower, upper, body_fun, init_val):
 def _length(where, xs, length):
     sizes = {x.shape[0] if x.ndim else None for x in flatten(xs)[0] if x is not None}
     if None in sizes:
-        raise ShapeError(where, "every tensor of xs needs a first axis to run over", "one has shape ()", "use edl.expand_dims")
+        raise ShapeError(
+            where, "every tensor of xs needs a first axis to run over", "one has shape ()", "use edl.expand_dims"
+        )
     if length is not None:
         sizes.add(int(length))
     if len(sizes) != 1:
@@ -147,7 +153,12 @@ def _stack_all(rows):
     """A list of equal structures as one structure of stacked tensors."""
     leaves = [flatten(row)[0] for row in rows]
     _, build = flatten(rows[0])
-    return build([None if column[0] is None else stack([convert_to_tensor(x) for x in column]) for column in zip(*leaves, strict=True)])
+    return build(
+        [
+            None if column[0] is None else stack([convert_to_tensor(x) for x in column])
+            for column in zip(*leaves, strict=True)
+        ]
+    )
 
 
 def scan(f, init, xs=None, length=None, reverse=False, unroll=1):
@@ -182,7 +193,9 @@ def scan(f, init, xs=None, length=None, reverse=False, unroll=1):
     for i in builtins.range(n - 1, -1, -1) if reverse else builtins.range(n):
         result = f(carry, map_structure(lambda x, i=i: None if x is None else x[i], xs))
         if not isinstance(result, tuple | list) or len(result) != 2:
-            raise ArgumentError("scan", "f must return a pair (carry, y)", f"it returned {type(result).__name__}", "return carry, None")
+            raise ArgumentError(
+                "scan", "f must return a pair (carry, y)", f"it returned {type(result).__name__}", "return carry, None"
+            )
         _same_structure("scan", "the carry", carry, result[0])
         carry, y = result
         ys.append(y)
@@ -214,7 +227,9 @@ def associative_scan(f, elems, reverse=False, axis=0):
     axes = [normalize_axis("associative_scan", axis, x.ndim) for x in leaves]
     sizes = {x.shape[a] for x, a in zip(leaves, axes, strict=True)}
     if len(sizes) != 1:
-        raise ShapeError("associative_scan", f"all sizes of axis {axis} must agree", f"got {sorted(sizes)}", "cut them to one length")
+        raise ShapeError(
+            "associative_scan", f"all sizes of axis {axis} must agree", f"got {sorted(sizes)}", "cut them to one length"
+        )
     if reverse:
         leaves = [_flipped(x, a) for x, a in zip(leaves, axes, strict=True)]
 
@@ -277,7 +292,9 @@ def map(f, xs):
     xs = map_structure(convert_to_tensor, xs)
     n = _length("map", xs, None)
     if n == 0:
-        raise ShapeError("map", "at least one element is needed, to know what f returns", "xs has length 0", "handle it before")
+        raise ShapeError(
+            "map", "at least one element is needed, to know what f returns", "xs has length 0", "handle it before"
+        )
     return _stack_all([f(map_structure(lambda x, i=i: x[i], xs)) for i in builtins.range(n)])
 
 

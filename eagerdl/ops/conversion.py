@@ -2,8 +2,7 @@
 
 import numpy as np
 
-from eagerdl import devices
-from eagerdl import dtypes
+from eagerdl import devices, dtypes
 from eagerdl.autograd import Spec, custom, linear
 from eagerdl.errors import ArgumentError, DTypeError
 from eagerdl.tensor import Tensor, Variable, from_array, holds_tensor, to_array
@@ -117,7 +116,9 @@ def convert_to_tensor(x, dtype=None, sparse=None, ragged=None):
         dtype('int32')
     """
     if sparse or ragged:
-        raise ArgumentError("convert_to_tensor", "tensors are dense", f"got sparse={sparse}, ragged={ragged}", "pad the rows")
+        raise ArgumentError(
+            "convert_to_tensor", "tensors are dense", f"got sparse={sparse}, ragged={ragged}", "pad the rows"
+        )
     if isinstance(x, Variable):
         x = x.value
     elif not isinstance(x, Tensor):
@@ -184,11 +185,15 @@ def asarray(obj, dtype=None, *, device=None, copy=None):
             x = Tensor._pack(obj)
         else:
             if copy is False and not devices.is_array(obj) and not hasattr(obj, "__dlpack__"):
-                raise ArgumentError("asarray", "copy=False needs an array", f"got {type(obj).__name__}", "drop copy=False")
+                raise ArgumentError(
+                    "asarray", "copy=False needs an array", f"got {type(obj).__name__}", "drop copy=False"
+                )
             x = from_array(to_array(obj, dtype if not devices.is_array(obj) else None, copy=bool(copy)))
         if dtype is not None and x.dtype != dtypes.standardize(dtype, "asarray"):
             if copy is False:
-                raise ArgumentError("asarray", f"copy=False needs a value of dtype {dtype}", f"got {x.dtype}", "drop copy=False")
+                raise ArgumentError(
+                    "asarray", f"copy=False needs a value of dtype {dtype}", f"got {x.dtype}", "drop copy=False"
+                )
             x = astype(x, dtype)
         return x if device is None else to_device(x, place)
 

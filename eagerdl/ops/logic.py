@@ -170,7 +170,9 @@ def _of_floats(ufunc, otherwise):
     """A predicate of floats; integers and bools all have the same answer."""
 
     def forward(x):
-        return ufunc(x) if x.dtype not in dtypes.INTEGER and x.dtype != dtypes.bool_ else np.full_like(x, otherwise, bool)
+        return (
+            ufunc(x) if x.dtype not in dtypes.INTEGER and x.dtype != dtypes.bool_ else np.full_like(x, otherwise, bool)
+        )
 
     return forward
 

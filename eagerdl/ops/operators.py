@@ -2,8 +2,24 @@
 
 import numpy as np
 
-from eagerdl.ops import activation, arithmetic, arrangement, complex, conversion, cumulative, elementary, indexing, linalg
-from eagerdl.ops import joining, logic, products, reduction, rounding, sorting, statistics
+from eagerdl.ops import (
+    activation,
+    arithmetic,
+    arrangement,
+    complex,
+    conversion,
+    cumulative,
+    elementary,
+    indexing,
+    joining,
+    linalg,
+    logic,
+    products,
+    reduction,
+    rounding,
+    sorting,
+    statistics,
+)
 from eagerdl.ops.shape import _reshape as to_shape
 from eagerdl.ops.shape import broadcast_to, expand_dims, ravel, squeeze, stack, swapaxes, transpose
 from eagerdl.tensor import Tensor

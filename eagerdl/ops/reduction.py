@@ -106,7 +106,9 @@ def _spread_sum(g, x, axis):
 
 
 def _sum_spec(x, axis, keepdims, dtype):
-    return Spec(reduced_shape("sum", x, axis, keepdims), sum_dtype(x.dtype) if dtype is None else dtypes.standardize(dtype))
+    return Spec(
+        reduced_shape("sum", x, axis, keepdims), sum_dtype(x.dtype) if dtype is None else dtypes.standardize(dtype)
+    )
 
 
 @linear(transpose=_spread_sum, infer=_sum_spec)

@@ -58,7 +58,11 @@ def trunc(x):
     return float(math.trunc(x))
 
 
-@custom(vjp=lambda g, decimals: g * 0, jvp=lambda out, inputs, tangents, params: tangents[0] * 0, infer=lambda x, decimals: Spec(x.shape, x.dtype))
+@custom(
+    vjp=lambda g, decimals: g * 0,
+    jvp=lambda out, inputs, tangents, params: tangents[0] * 0,
+    infer=lambda x, decimals: Spec(x.shape, x.dtype),
+)
 def round(x, decimals=0):
     """x (...) -> (...). Rounded to `decimals` places, halves to the even neighbour. Derivative 0.
 

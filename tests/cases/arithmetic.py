@@ -3,7 +3,12 @@ from cases.builders import booleans, case, complex_normal, distinct, fails, inte
 
 from eagerdl.errors import ArgumentError, DTypeError, ShapeError
 
-PAIRS = [(normal(3, 4), normal(3, 4, salt=1)), (normal(3, 4), normal(4)), (normal(2, 1, 3), normal(4, 1)), (normal(), normal(2))]
+PAIRS = [
+    (normal(3, 4), normal(3, 4, salt=1)),
+    (normal(3, 4), normal(4)),
+    (normal(2, 1, 3), normal(4, 1)),
+    (normal(), normal(2)),
+]
 NEAR = integers(0, 3, 4, 5), integers(0, 3, 5, salt=1)
 
 
@@ -33,10 +38,14 @@ CASES = {
 }  # fmt: skip
 
 FAILURES = [
-    fails("add", normal(2, 3), normal(4), error=ShapeError, match=r"\[add\] shapes must broadcast.*x1 \(2, 3\).*x2 \(4,\)"),
+    fails(
+        "add", normal(2, 3), normal(4), error=ShapeError, match=r"\[add\] shapes must broadcast.*x1 \(2, 3\).*x2 \(4,\)"
+    ),
     fails("add", normal(2), "text", error=DTypeError, match=r"\[add\].*encode text"),
     fails("add", normal(2), None, error=DTypeError, match=r"\[add\].*NoneType None"),
     fails("add", np.ones(2, "int8"), 300, error=ArgumentError, match=r"\[add\].*must fit into int8"),
-    fails("multiply", [[1.0, 2.0], [3.0]], 2.0, error=ShapeError, match=r"\[multiply\] nested lists must be rectangular"),
+    fails(
+        "multiply", [[1.0, 2.0], [3.0]], 2.0, error=ShapeError, match=r"\[multiply\] nested lists must be rectangular"
+    ),
     fails("where", booleans(3), normal(3), error=ArgumentError, match=r"x1 and x2 come together"),
 ]

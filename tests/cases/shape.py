@@ -4,7 +4,12 @@ from cases.builders import case, fails, normal
 from eagerdl.errors import ArgumentError, DTypeError, ShapeError
 
 CASES = {
-    "reshape": [case(normal(2, 6), (3, -1)), case(normal(4), 4), case(normal(0, 3), (3, 0)), case(normal(2, 3), shape=(3, 2), copy=True, reference=lambda x, shape, copy: x.reshape(shape))],
+    "reshape": [
+        case(normal(2, 6), (3, -1)),
+        case(normal(4), 4),
+        case(normal(0, 3), (3, 0)),
+        case(normal(2, 3), shape=(3, 2), copy=True, reference=lambda x, shape, copy: x.reshape(shape)),
+    ],
     "transpose": [case(normal(2, 3, 4)), case(normal(2, 3, 4), (1, 2, 0)), case(normal(2, 3, 4), (-1, 0, 1))],
     "broadcast_to": [case(normal(3, 1), (2, 3, 4)), case(normal(), (2,)), case(normal(1), (200, 200), order=1)],
     "expand_dims": [case(normal(2, 3), 1), case(normal(2, 3), (0, -1))],
