@@ -65,7 +65,7 @@ class ImmutableError(EagerdlError, TypeError):
     """Something tried to write into a tensor, which is a value."""
 
 
-class NameError_(EagerdlError, AttributeError):
+class MissingNameError(EagerdlError, AttributeError):
     """A name does not exist here; the message holds the right one."""
 
 

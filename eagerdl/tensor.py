@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from eagerdl import devices, dtypes
-from eagerdl.errors import ArgumentError, DTypeError, EagerdlError, ImmutableError, NameError_, ShapeError, translate
+from eagerdl.errors import ArgumentError, DTypeError, EagerdlError, ImmutableError, MissingNameError, ShapeError, translate
 
 PRINT_THRESHOLD = 1000  # elements above which a repr summarises, as in NumPy
 PYTHON_SCALARS = (bool, int, float, complex)
@@ -294,7 +294,7 @@ class Tensor:
     @property
     def __cuda_array_interface__(self):
         if self.device.kind == "cpu":
-            raise NameError_("tensor", "__cuda_array_interface__ exists on the GPU only", f"x lives on {self.device}",
+            raise MissingNameError("tensor", "__cuda_array_interface__ exists on the GPU only", f"x lives on {self.device}",
                              "use x.to('gpu:0')")  # fmt: skip
         return self._array.__cuda_array_interface__
 
@@ -333,7 +333,7 @@ class ForeignAttribute:
         self.name, self.advice = name, advice
 
     def __get__(self, tensor, owner):
-        raise NameError_(owner.__name__, f"there is no attribute {self.name!r}", "", self.advice)
+        raise MissingNameError(owner.__name__, f"there is no attribute {self.name!r}", "", self.advice)
 
 
 for _name, _advice in FOREIGN_ATTRIBUTES.items():

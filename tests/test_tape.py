@@ -279,6 +279,14 @@ def test_hessian_and_hvp_agree():
     np.testing.assert_allclose(edl.hvp(f, x, v).numpy(), edl.hessian(f)(x).numpy() @ v.numpy(), rtol=1e-12)
 
 
+def test_the_sign_of_complex_numbers_refuses_a_derivative():
+    z = edl.Variable([1.0 + 2.0j])
+    with edl.GradientTape() as tape:
+        y = edl.sign(z)
+    with pytest.raises(DTypeError, match=r"use x / edl.abs\(x\)"):
+        tape.gradient(y, z)
+
+
 def test_check_grads_finds_a_wrong_rule():
     @edl.custom_gradient
     def wrong(x):

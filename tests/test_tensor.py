@@ -285,6 +285,12 @@ def test_initializer_functions_get_shape_and_dtype():
         edl.Variable([1.0], shape=(2,))
 
 
+def test_unsigned_ints_on_both_sides_of_the_signed_range_stay_exact():
+    assert edl.constant([0, 2**63 + 1], "uint64").tolist() == [0, 2**63 + 1]
+    with pytest.raises(ArgumentError, match="out of bounds for uint64"):
+        edl.constant([-1, 2**63 + 1], "uint64")
+
+
 def test_tensor_spec():
     spec = edl.TensorSpec((None, 3), "int32", "ids")
     assert spec.is_compatible_with(edl.zeros((5, 3), "int32")) and not spec.is_compatible_with(edl.zeros((5, 3)))

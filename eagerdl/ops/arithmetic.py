@@ -4,7 +4,8 @@ import numpy as np
 
 from eagerdl import dtypes
 from eagerdl.autograd import Spec, custom, elementwise, linear, unbroadcast
-from eagerdl.errors import ArgumentError
+from eagerdl.autograd.primitive import broadcast
+from eagerdl.errors import ArgumentError, DTypeError
 from eagerdl.tensor import Tensor, from_array, to_array
 
 __all__ = [
@@ -85,9 +86,16 @@ def positive(x):
     return +x
 
 
-@elementwise(np.sign, d=0, promote=dtypes.keep)
+def _flat(x):
+    """The derivative of a step, 0; on complex numbers the sign is no step, and has no complex derivative."""
+    if dtypes.is_complex(x.dtype):
+        raise DTypeError("sign", "a real tensor is needed for the derivative", f"x {x.shape} {x.dtype}", "use x / edl.abs(x)")
+    return 0
+
+
+@elementwise(np.sign, d=_flat, promote=dtypes.keep)
 def sign(x):
-    """x (...) -> (...). -1, 0 or 1; for complex numbers x / |x|. Its derivative is 0.
+    """x (...) -> (...). -1, 0 or 1; for complex numbers x / |x|. Its derivative is 0, for complex numbers an error.
 
     Example:
         >>> edl.sign([-3.0, 0.0, 2.0])
@@ -190,7 +198,7 @@ def _where_tangent(out, inputs, tangents, params):
 @custom(vjp=(None, lambda g, condition, x1_spec: unbroadcast(_select(g, condition, True), x1_spec),
              lambda g, condition, x2_spec: unbroadcast(_select(g, condition, False), x2_spec)),
         jvp=_where_tangent, promote=dtypes.keep_first, tensors=3,
-        infer=lambda condition, x1, x2: Spec(np.broadcast_shapes(condition.shape, x1.shape, x2.shape), x1.dtype),
+        infer=lambda *specs: Spec(broadcast(_where.primitive, specs), specs[1].dtype),
         lower=lambda condition, x1, x2: x1 if condition else x2)  # fmt: skip
 def _where(condition, x1, x2):
     """condition (...) bool, x1 (...), x2 (...) -> their broadcast shape."""

@@ -7,7 +7,7 @@ import numpy as np
 
 from eagerdl import devices, dtypes
 from eagerdl.autograd import elementwise
-from eagerdl.errors import DTypeError
+from eagerdl.errors import ArgumentError, DTypeError
 from eagerdl.ops.arithmetic import absolute, where
 from eagerdl.tensor import Tensor
 
@@ -111,7 +111,13 @@ def _power(x1, x2):
             return np.positive(x1)
         if x2 == -1:
             return np.reciprocal(x1)
-    return np.power(x1, x2)
+    try:
+        return np.power(x1, x2)
+    except ValueError as error:
+        if "negative integer" not in str(error):
+            raise
+    raise ArgumentError("power", "integers take exponents of at least 0", "an exponent is negative",
+                        "cast the base first: edl.cast(x, 'float32')")  # fmt: skip
 
 
 def _power_by_base(x1, x2):
@@ -158,7 +164,7 @@ def exp2(x):
 
 
 def _expm1(x):
-    """np.expm1; where complex numbers are not finite, and at 0, by the complex exp, which knows the cases of C's Annex G."""
+    """np.expm1; for complex infinities, NaNs and 0 by way of exp, which has the values of C99's Annex G there."""
     out = np.expm1(x)
     if x.dtype.kind != "c":
         return out
