@@ -15,8 +15,8 @@ class Device(str):
 
     Example:
         >>> from eagerdl.devices import Device, parse
-        >>> parse("/device:GPU:1"), parse("cpu").kind
-        (gpu:1, 'cpu')
+        >>> parse("/device:CPU:0"), parse("cpu").kind
+        (cpu:0, 'cpu')
     """
 
     __slots__ = ()

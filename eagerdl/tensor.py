@@ -14,7 +14,15 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from eagerdl import devices, dtypes
-from eagerdl.errors import ArgumentError, DTypeError, EagerdlError, ImmutableError, MissingNameError, ShapeError, translate
+from eagerdl.errors import (
+    ArgumentError,
+    DTypeError,
+    EagerdlError,
+    ImmutableError,
+    MissingNameError,
+    ShapeError,
+    translate,
+)
 
 PRINT_THRESHOLD = 1000  # elements above which a repr summarises, as in NumPy
 PYTHON_SCALARS = (bool, int, float, complex)

@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 
 from eagerdl.dtypes import INEXACT_SET
-from eagerdl.tensor import PYTHON_SCALARS, Tensor, Variable, from_array, new_tensor
+from eagerdl.tensor import PYTHON_SCALARS, Tensor, Variable, from_array
 
 SCALARS = frozenset(PYTHON_SCALARS)
 new_tuple = tuple.__new__
@@ -39,11 +39,13 @@ class Spec(NamedTuple):
 class Node:
     """One recorded op: how a tensor was computed.
 
-    `inputs` holds, for each input, its array where a rule needs it, else its (shape, dtype), or a plain scalar;
-    `out` is the array that came out where a rule needs it; for ops with several results a tuple of them, or their number.
+    `inputs` holds each input itself where a rule needs its values (a variable as the tensor that it was then), else its
+    Spec; numbers as they are. `out` is the array that came out where a rule needs it; for ops with several results a
+    tuple of them, or their number. It holds no tensor that came out, which would be a cycle. Later nodes have higher
+    serial numbers.
     """
 
-    __slots__ = ("__weakref__", "inputs", "out", "params", "parents", "primitive", "recording")
+    __slots__ = ("__weakref__", "inputs", "out", "params", "parents", "primitive", "recording", "serial")
 
     def clear(self):
         """Forgets how the tensor was computed."""
@@ -55,23 +57,9 @@ class Node:
         return self.recording is not None and any(core.alive for core in self.recording.members)
 
     def revive(self):
-        """The inputs as tensors on the graph again (Specs where the array was not kept), and the result likewise."""
-        inputs = []
-        for saved, parent in zip(self.inputs, self.parents):
-            kind = saved.__class__
-            if kind is tuple:
-                saved = new_tuple(Spec, saved)
-            elif kind not in SCALARS:
-                tensor = new_tensor()
-                tensor._array = saved
-                tensor._node = parent
-                saved = tensor
-            inputs.append(saved)
-        return inputs, None if self.out is None else self.revive_out()
-
-    def revive_out(self):
+        """What came out, as a tensor on the graph again; None where it was not kept."""
         out = self.out
-        if out.__class__ is int:
+        if out is None or out.__class__ is int:
             return None
         if out.__class__ is tuple:
             return tuple([from_array(array, pick(self, index)) for index, array in enumerate(out)])
@@ -80,6 +68,7 @@ class Node:
 
 new_node = functools.partial(object.__new__, Node)
 weak = weakref.ref
+serials = itertools.count(1)
 
 
 class Leaf(Node):
@@ -90,6 +79,7 @@ class Leaf(Node):
     def __init__(self, owner=None):
         self.clear()
         self.primitive = None
+        self.serial = 0
         self.owner = None if owner is None else weakref.ref(owner)
 
 
@@ -98,10 +88,8 @@ class Core:
 
     __slots__ = ("accumulator", "alive", "auto", "serial", "shared", "solo", "watched")
 
-    serials = itertools.count()
-
     def __init__(self, auto, accumulator=None):
-        self.serial = next(Core.serials)  # inner tapes have higher numbers
+        self.serial = next(serials)  # inner tapes have higher numbers
         self.auto = auto  # watches trainable variables by itself
         self.accumulator = accumulator  # a weak reference, for forward mode
         self.alive = True
@@ -191,6 +179,7 @@ def pick(node, index):
     out.inputs = ()
     out.out = None
     out.recording = node.recording
+    out.serial = next(serials)
     return out
 
 
@@ -216,6 +205,11 @@ def admit(node, recording):
     return True
 
 
+def kept(x):
+    """What a node keeps of an input: a tensor as it is; of a variable, which may be assigned, the value now."""
+    return x if x.__class__ is Tensor else from_array(x._array, x._node)
+
+
 def record_unary(primitive, out, x, params):
     """`record` for one input and one result, both plain, where one recording watches: the common case, in few steps."""
     parent = x._node
@@ -226,13 +220,13 @@ def record_unary(primitive, out, x, params):
         record(primitive, out, (x,), params)
         return
     node = new_node()
-    a = x._array
-    node.inputs = (a if primitive.keeps[0] else (a.shape, a.dtype),)
+    node.inputs = (kept(x) if primitive.keeps[0] else new_tuple(Spec, (x._array.shape, x._array.dtype)),)
     node.out = out._array if primitive.keeps_out else None
     node.params = params
     node.parents = (parent,)
     node.primitive = primitive
     node.recording = recording
+    node.serial = next(serials)
     out._node = node
     recording.nodes.append(weak(node))
 
@@ -256,23 +250,20 @@ def record_binary(primitive, out, x1, x2):
     node = new_node()
     keep_left, keep_right = primitive.keeps
     if x1.__class__ in SCALARS:
-        a = x1
+        node.inputs = x1, kept(x2) if keep_right else new_tuple(Spec, (x2._array.shape, x2._array.dtype))
+    elif x2.__class__ in SCALARS:
+        node.inputs = kept(x1) if keep_left else new_tuple(Spec, (x1._array.shape, x1._array.dtype)), x2
     else:
-        a = x1._array
-        if not keep_left:
-            a = a.shape, a.dtype
-    if x2.__class__ in SCALARS:
-        b = x2
-    else:
-        b = x2._array
-        if not keep_right:
-            b = b.shape, b.dtype
-    node.inputs = a, b
+        node.inputs = (
+            kept(x1) if keep_left else new_tuple(Spec, (x1._array.shape, x1._array.dtype)),
+            kept(x2) if keep_right else new_tuple(Spec, (x2._array.shape, x2._array.dtype)),
+        )
     node.out = out._array if primitive.keeps_out else None
     node.params = ()
     node.parents = left, right
     node.primitive = primitive
     node.recording = recording
+    node.serial = next(serials)
     out._node = node
     recording.nodes.append(weak(node))
 
@@ -301,13 +292,14 @@ def record(primitive, out, inputs, params):
     node.parents = tuple(parents)
     node.inputs = tuple(
         [
-            (x._array if keep else (x._array.shape, x._array.dtype)) if isinstance(x, Tensor) else x
+            (kept(x) if keep else Spec(x.shape, x.dtype)) if isinstance(x, Tensor) else x
             for x, keep in zip(inputs, primitive.keeps or (primitive.keep_all,) * len(inputs), strict=True)
         ]
     )
     node.params = params
     node.recording = recording
-    recording.nodes.append(weakref.ref(node))
+    node.serial = next(serials)
+    recording.nodes.append(weak(node))
     if isinstance(out, tuple):
         node.out = tuple([one._array for one in out]) if primitive.keeps_out else len(out)
         for index, one in enumerate(out):

@@ -1,5 +1,7 @@
 """`GradientTape`: reverse mode. The sweep walks the recorded graph once, backwards, without recursion."""
 
+import operator
+
 import numpy as np
 
 from eagerdl import devices, dtypes
@@ -139,7 +141,7 @@ class GradientTape(Recorder):
         where = "GradientTape.gradient"
         targets, leaves, build = self._prepare(where, target, sources)
         if output_gradients is None:
-            cotangents = [ones_like(y) for y in targets]
+            cotangents = (ones_like(target),) if build is None else [ones_like(y) for y in targets]
         else:
             given = flatten(output_gradients)[0]
             if len(given) != len(targets):
@@ -245,7 +247,7 @@ class GradientTape(Recorder):
         if target._node is None or not belongs(target._node, self._core):
             return ("the target was not computed from anything watched while the tape recorded: it is a constant, was computed "
                     "outside of the tape, or passed through stop_gradient, NumPy or an integer dtype")  # fmt: skip
-        if not paths([target._node], {source._node}, self._core):
+        if source._node not in paths([target._node], {source._node}, self._core)[1]:
             return "the target was computed from other watched tensors, but not from this source"
         return "the target depends on the source: its gradient is not None"
 
@@ -310,6 +312,7 @@ def _cotangent(where, y, g):
     return g if g.dtype == y.dtype else g.astype(y.dtype)
 
 
+by_serial = operator.attrgetter("serial")
 _one = {}  # dtype -> the array of shape () that holds 1
 
 
@@ -356,42 +359,28 @@ def _zeros(shape, x):
 
 
 def paths(roots, sources, core):
-    """The nodes of `core` from which `roots` were computed and that lead to one of `sources`, each after its parents.
+    """The nodes of `core` from which `roots` were computed and that lead to one of `sources`.
 
     Returns:
-        None if there are none; else the list without the leaves, and a set with them.
+        A list of them without the leaves, each after its parents, and a set of all of them.
     """
-    order, leads, done = [], set(), set()
     solo = core.solo
     stack = [root for root in roots if root is not None and belongs(root, core)]
+    found = set()
     while stack:
-        node = stack[-1]
-        if node in done:
-            stack.pop()
-            continue
-        waiting = False
-        below = node in sources
-        for parent in node.parents:
-            if parent is None:
-                continue
-            if parent in done:
-                below = below or parent in leads
-            elif parent.primitive is None:  # a leaf
-                if parent in sources and belongs(parent, core):
-                    leads.add(parent)
-                    below = True
-                done.add(parent)
-            elif parent.recording is solo or belongs(parent, core):
-                stack.append(parent)
-                waiting = True
-        if not waiting:
-            stack.pop()
-            done.add(node)
-            if below:
-                leads.add(node)
-                if node.primitive is not None:
-                    order.append(node)
-    return (order, leads) if leads else None
+        node = stack.pop()
+        if node not in found:
+            found.add(node)
+            for parent in node.parents:
+                if parent is not None and (parent.recording is solo or belongs(parent, core)):
+                    stack.append(parent)
+    order, leads = [], set()
+    for node in sorted(found, key=by_serial):
+        if node in sources or not leads.isdisjoint(node.parents):
+            leads.add(node)
+            if node.parents:
+                order.append(node)
+    return order, leads
 
 
 def sweep(core, targets, cotangents, sources, consume=False):
@@ -404,10 +393,7 @@ def sweep(core, targets, cotangents, sources, consume=False):
         consume: whether nodes that only this tape holds are freed on the way.
     """
     wanted = set(sources)
-    found = paths([y._node for y in targets], wanted, core)
-    if found is None:
-        return [None] * len(sources)
-    order, leads = found
+    order, leads = paths([y._node for y in targets], wanted, core)
     pending, gradients = {}, {}  # node -> cotangent, still to be passed on, and final
     for y, g in zip(targets, cotangents):
         if y._node in leads:
@@ -420,22 +406,16 @@ def sweep(core, targets, cotangents, sources, consume=False):
         if node in wanted:
             gradients[node] = g
         parents, primitive = node.parents, node.primitive
-        needs, reached = [], False
-        for parent in parents:
-            if parent in leads:
-                reached = True
-                needs.append(True)
-            else:
-                needs.append(False)
-        if not reached:
+        needs = [parent in leads for parent in parents] if len(parents) > 1 else (parents[0] in leads,)
+        if True not in needs:
             continue
         if primitive is PICK:
             _add(pending.setdefault(parents[0], {}), node.params[0], g)
             continue
-        inputs, out = node.revive()
+        out = node.revive()
         if g.__class__ is dict:  # an op with several results, of which some were used
             g = tuple([g.get(index) for index in range(node.out if out is None else len(out))])
-        backs = primitive.pull(g, out, needs, inputs, node.params)
+        backs = primitive.pull(g, out, needs, node.inputs, node.params)
         for parent, need, back in zip(parents, needs, backs):
             if need and back is not None:
                 pending[parent] = pending[parent] + back if parent in pending else back

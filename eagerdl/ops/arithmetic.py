@@ -89,7 +89,9 @@ def positive(x):
 def _flat(x):
     """The derivative of a step, 0; on complex numbers the sign is no step, and has no complex derivative."""
     if dtypes.is_complex(x.dtype):
-        raise DTypeError("sign", "a real tensor is needed for the derivative", f"x {x.shape} {x.dtype}", "use x / edl.abs(x)")
+        raise DTypeError(
+            "sign", "a real tensor is needed for the derivative", f"x {x.shape} {x.dtype}", "use x / edl.abs(x)"
+        )
     return 0
 
 

@@ -47,6 +47,13 @@ FAILURES = [
     fails(
         "multiply", [[1.0, 2.0], [3.0]], 2.0, error=ShapeError, match=r"\[multiply\] nested lists must be rectangular"
     ),
-    fails("where", booleans(3), normal(2), 0.0, error=ShapeError, match=r"\[where\] shapes must broadcast.*condition \(3,\)"),
+    fails(
+        "where",
+        booleans(3),
+        normal(2),
+        0.0,
+        error=ShapeError,
+        match=r"\[where\] shapes must broadcast.*condition \(3,\)",
+    ),
     fails("where", booleans(3), normal(3), error=ArgumentError, match=r"x1 and x2 come together"),
 ]
