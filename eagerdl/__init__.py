@@ -35,7 +35,8 @@ from eagerdl.errors import install_traceback_filter as _install_traceback_filter
 from eagerdl.nn import Module
 from eagerdl.ops import *  # noqa: F403
 from eagerdl.ops import image, random
-from eagerdl.tensor import Tensor, TensorSpec, Variable
+from eagerdl.tensor import Tensor, TensorSpec
+from eagerdl.variable import Variable
 
 __version__ = "0.1.0"
 

@@ -19,7 +19,9 @@ PACKAGE = ROOT / "eagerdl"
 LAYERS = [
     {"errors", "dtypes", "devices", "config", "tree", "foreign"},
     {"kernels"},
+    {"arrays"},
     {"tensor"},
+    {"variable"},
     {"autograd"},
     {"ops"},
     {"fft", "linalg", "utils"},

@@ -14,7 +14,8 @@ from eagerdl import devices
 from eagerdl.autograd.graph import SCALARS, record, record_binary, record_unary
 from eagerdl.dtypes import INEXACT_SET, keep, to_common, to_floating, to_number
 from eagerdl.errors import ArgumentError, DeviceError, DTypeError
-from eagerdl.tensor import Tensor, Variable, from_array, holds_tensor, new_tensor, to_array
+from eagerdl.tensor import Tensor, from_array, holds_tensor, new_tensor, to_array
+from eagerdl.variable import Variable
 
 ndarray, generic, asarray = np.ndarray, np.generic, np.asarray
 MISSING = object()

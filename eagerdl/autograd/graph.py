@@ -14,8 +14,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from eagerdl.arrays import PYTHON_SCALARS
 from eagerdl.dtypes import INEXACT_SET
-from eagerdl.tensor import PYTHON_SCALARS, Tensor, Variable, from_array
+from eagerdl.tensor import Tensor, from_array
+from eagerdl.variable import Variable
 
 SCALARS = frozenset(PYTHON_SCALARS)
 new_tuple = tuple.__new__

@@ -8,8 +8,9 @@ from eagerdl import devices, dtypes
 from eagerdl.autograd import dispatch, graph
 from eagerdl.autograd.graph import PICK, Core, Leaf, belongs, recording_of
 from eagerdl.errors import ArgumentError, DTypeError, ShapeError, TapeError
-from eagerdl.tensor import Tensor, Variable, from_array, to_array
+from eagerdl.tensor import Tensor, from_array, to_array
 from eagerdl.tree import flatten
+from eagerdl.variable import Variable
 
 
 class Recorder:

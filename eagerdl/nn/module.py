@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from eagerdl.errors import ArgumentError
-from eagerdl.tensor import Variable
+from eagerdl.variable import Variable
 
 __all__ = ["Module"]
 

@@ -5,7 +5,8 @@ import numpy as np
 from eagerdl import devices, dtypes
 from eagerdl.autograd import Spec, custom, linear
 from eagerdl.errors import ArgumentError, DTypeError
-from eagerdl.tensor import Tensor, Variable, from_array, holds_tensor, to_array
+from eagerdl.tensor import Tensor, from_array, holds_tensor, to_array
+from eagerdl.variable import Variable
 
 __all__ = [
     "array", "asarray", "astype", "cast", "constant", "convert_to_numpy", "convert_to_tensor", "copy", "dtype", "is_tensor",

@@ -11,6 +11,7 @@ import re
 import numpy as np
 
 from eagerdl import devices, dtypes
+from eagerdl.arrays import PYTHON_SCALARS
 from eagerdl.errors import AllocationError, ArgumentError, DTypeError, ShapeError
 from eagerdl.ops.arithmetic import absolute
 from eagerdl.ops.conversion import astype, convert_to_tensor, to_device
@@ -18,7 +19,7 @@ from eagerdl.ops.elementary import power
 from eagerdl.ops.joining import unstack
 from eagerdl.ops.rounding import floor
 from eagerdl.ops.shape import _integer, broadcast_to, moveaxis, reshape, shape_of, stack
-from eagerdl.tensor import PYTHON_SCALARS, Tensor, from_array, to_array
+from eagerdl.tensor import Tensor, from_array, to_array
 
 __all__ = [
     "arange", "bartlett", "blackman", "empty", "empty_like", "eye", "from_dlpack", "full", "full_like", "geomspace",

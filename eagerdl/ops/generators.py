@@ -17,7 +17,8 @@ from eagerdl import devices, dtypes
 from eagerdl.errors import ArgumentError, DTypeError, ShapeError
 from eagerdl.kernels.philox import WORD, Stream
 from eagerdl.ops.conversion import convert_to_tensor
-from eagerdl.tensor import Tensor, Variable, from_array
+from eagerdl.tensor import Tensor, from_array
+from eagerdl.variable import Variable
 
 __all__ = ["Generator", "SeedGenerator", "get_global_generator", "set_seed"]
 

@@ -10,8 +10,9 @@ import ml_dtypes
 import numpy as np
 
 from eagerdl import devices, dtypes
+from eagerdl.arrays import PYTHON_SCALARS
 from eagerdl.errors import ArgumentError, DTypeError
-from eagerdl.tensor import PYTHON_SCALARS, to_array
+from eagerdl.tensor import to_array
 
 __all__ = [
     "__array_api_version__", "__array_namespace_info__", "bfloat16", "bool", "can_cast", "complex128", "complex64",

@@ -6,6 +6,7 @@ import functools
 import numpy as np
 
 from eagerdl import devices, dtypes
+from eagerdl.arrays import PYTHON_SCALARS
 from eagerdl.autograd import Spec, linear
 from eagerdl.errors import ArgumentError, DTypeError, ShapeError
 from eagerdl.ops.arrangement import flip
@@ -13,7 +14,7 @@ from eagerdl.ops.conversion import convert_to_tensor
 from eagerdl.ops.indexing import get_item
 from eagerdl.ops.reduction import max, mean, min, sum
 from eagerdl.ops.shape import _along, broadcast_to, concatenate, reshape
-from eagerdl.tensor import PYTHON_SCALARS, Tensor, from_array
+from eagerdl.tensor import Tensor, from_array
 
 __all__ = ["pad"]
 

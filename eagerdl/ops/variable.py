@@ -12,7 +12,8 @@ from eagerdl.ops.conversion import convert_to_tensor
 from eagerdl.ops.indexing import as_indices, take
 from eagerdl.ops.scatter import gather_nd, scatter_update
 from eagerdl.ops.shape import reshape
-from eagerdl.tensor import Variable, from_array
+from eagerdl.tensor import from_array
+from eagerdl.variable import Variable
 
 __all__: list[str] = []
 
