@@ -12,7 +12,7 @@ import numpy as np
 
 from eagerdl import devices
 from eagerdl.autograd.graph import SCALARS, record, record_binary, record_unary
-from eagerdl.dtypes import INEXACT_SET, keep, to_common, to_floating, to_number
+from eagerdl.dtypes import INEXACT_SET, keep
 from eagerdl.errors import ArgumentError, DeviceError, DTypeError
 from eagerdl.tensor import Tensor, from_array, holds_tensor, new_tensor, to_array
 from eagerdl.variable import Variable
@@ -134,12 +134,16 @@ def bind_unary_with_params(primitive):
 
 def bind_general(primitive):
     """An op of any number of tensors, parameters and results."""
-    forward, variadic, any_dtype = primitive.forward, primitive.variadic, primitive.promote is keep
-    meets = primitive.promote in (to_common, to_floating, to_number)
+    forward, promote, variadic = primitive.forward, primitive.promote, primitive.variadic
+    count = len(primitive.tensors)
+    complete = count + len(primitive.params)
 
     def call(*args, **named):
-        inputs, params = primitive.arguments(args, named)
-        arrays = plain_arrays(inputs, any_dtype) if any_dtype or meets else None
+        if named or variadic or len(args) != complete:
+            inputs, params = primitive.arguments(args, named)
+        else:
+            inputs, params = args[:count], args[count:]
+        arrays = plain_arrays(inputs, promote)
         if arrays:
             try:
                 out = forward(arrays, *params) if variadic else forward(*arrays, *params)
@@ -152,22 +156,20 @@ def bind_general(primitive):
     return call
 
 
-def plain_arrays(inputs, any_dtype):
-    """The arrays of `inputs`, if all are tensors of one floating dtype (or of any, where the op keeps them); else None."""
-    arrays, dtype = [], None
+def plain_arrays(inputs, promote):
+    """The arrays of `inputs`, if all are tensors, of dtypes that the op takes as they are; else None."""
+    arrays = []
     for x in inputs:
         if x.__class__ is not Tensor and x.__class__ is not Variable:
             return None
-        array = x._array
-        if not any_dtype:
-            if dtype is None:
-                dtype = array.dtype
-                if dtype not in INEXACT_SET:
-                    return None
-            elif array.dtype is not dtype:
-                return None
-        arrays.append(array)
-    return arrays
+        arrays.append(x._array)
+    return arrays if promote is keep or settled(promote, tuple([array.dtype for array in arrays])) else None
+
+
+@functools.lru_cache(maxsize=4096)
+def settled(promote, kinds):
+    """True if inputs of these dtypes are cast to no others, by the policy `promote` of an op."""
+    return tuple(promote(kinds)) == kinds
 
 
 def general(primitive, inputs, params):

@@ -88,7 +88,7 @@ class Leaf(Node):
 class Core:
     """The part of a tape, or of a forward accumulator, that recordings refer to."""
 
-    __slots__ = ("accumulator", "alive", "auto", "serial", "shared", "solo", "watched")
+    __slots__ = ("accumulator", "alive", "auto", "serial", "shared", "solo", "tensors", "watched")
 
     def __init__(self, auto, accumulator=None):
         self.serial = next(serials)  # inner tapes have higher numbers
@@ -96,8 +96,15 @@ class Core:
         self.accumulator = accumulator  # a weak reference, for forward mode
         self.alive = True
         self.watched = {}  # the leaf of a variable -> the variable
+        self.tensors = ()  # weak references to the nodes of watched tensors
         self.solo = Recording(frozenset((self,)), [] if accumulator is None else [self])
         self.shared = []  # recordings together with other cores
+
+    def watches_only(self, nodes):
+        """True if all that is watched, and still lives, is among `nodes`."""
+        if not nodes.issuperset(self.watched):
+            return False
+        return all(node is None or node in nodes for node in [reference() for reference in self.tensors])
 
     def finish(self):
         """Nobody will ask any more: clears the nodes that no other tape may ask for."""

@@ -307,6 +307,17 @@ def _elementwise_pull(partials):
         (d,) = partials
         return lambda g, out, needs, inputs, params: (_back(d, g, out, needs, inputs, params, inputs[0]),)
 
+    if len(partials) == 2:
+        left, right = partials
+
+        def pull_two(g, out, needs, inputs, params):
+            return (
+                _back(left, g, out, needs, inputs, params, inputs[0]) if needs[0] else None,
+                _back(right, g, out, needs, inputs, params, inputs[1]) if needs[1] else None,
+            )
+
+        return pull_two
+
     def pull(g, out, needs, inputs, params):
         return [
             _back(d, g, out, needs, inputs, params, x) if need else None for d, need, x in zip(partials, needs, inputs)

@@ -1,12 +1,13 @@
 """`GradientTape`: reverse mode. The sweep walks the recorded graph once, backwards, without recursion."""
 
 import operator
+from heapq import heappop, heappush
 
 import numpy as np
 
 from eagerdl import devices, dtypes
 from eagerdl.autograd import dispatch, graph
-from eagerdl.autograd.graph import PICK, Core, Leaf, belongs, recording_of
+from eagerdl.autograd.graph import PICK, Core, Leaf, belongs, recording_of, weak
 from eagerdl.errors import ArgumentError, DTypeError, ShapeError, TapeError
 from eagerdl.tensor import Tensor, from_array, to_array
 from eagerdl.tree import flatten
@@ -248,7 +249,7 @@ class GradientTape(Recorder):
         if target._node is None or not belongs(target._node, self._core):
             return ("the target was not computed from anything watched while the tape recorded: it is a constant, was computed "
                     "outside of the tape, or passed through stop_gradient, NumPy or an integer dtype")  # fmt: skip
-        if source._node not in paths([target._node], {source._node}, self._core)[1]:
+        if source._node not in leading([target._node], {source._node}, self._core):
             return "the target was computed from other watched tensors, but not from this source"
         return "the target depends on the source: its gradient is not None"
 
@@ -258,7 +259,7 @@ class GradientTape(Recorder):
         if self._used:
             raise TapeError(where, "a tape that is not persistent gives derivatives once", "this one is used up",
                             "make it with edl.GradientTape(persistent=True)")  # fmt: skip
-        if isinstance(target, Tensor) and isinstance(sources, Tensor):
+        if isinstance(target, Tensor) and isinstance(sources, Tensor):  # no structures to take apart
             targets, leaves, build = (target,), (sources,), None
         else:
             targets, (leaves, build) = flatten(target)[0], flatten(sources)
@@ -301,6 +302,7 @@ def watch(core, x):
     if node.__class__ is Leaf and node.owner is not None:
         core.watched[node] = node.owner()
         return
+    core.tensors += (weak(node),)
     before = frozenset() if node.recording is None else frozenset(c for c in node.recording.members if c.alive)
     node.recording = recording_of(before | {core})
 
@@ -359,33 +361,26 @@ def _zeros(shape, x):
 # -- the sweep ----------------------------------------------------------------------------------
 
 
-def paths(roots, sources, core):
-    """The nodes of `core` from which `roots` were computed and that lead to one of `sources`.
-
-    Returns:
-        A list of them without the leaves, each after its parents, and a set of all of them.
-    """
-    solo = core.solo
+def leading(roots, sources, core):
+    """The nodes of `core` from which `roots` were computed and that lead to one of `sources`, as a set."""
     stack = [root for root in roots if root is not None and belongs(root, core)]
     found = set()
     while stack:
         node = stack.pop()
         if node not in found:
             found.add(node)
-            for parent in node.parents:
-                if parent is not None and (parent.recording is solo or belongs(parent, core)):
-                    stack.append(parent)
-    order, leads = [], set()
+            stack += [p for p in node.parents if p is not None and p not in found and belongs(p, core)]
+    leads = set()
     for node in sorted(found, key=by_serial):
         if node in sources or not leads.isdisjoint(node.parents):
             leads.add(node)
-            if node.parents:
-                order.append(node)
-    return order, leads
+    return leads
 
 
 def sweep(core, targets, cotangents, sources, consume=False):
     """Reverse mode: the cotangents of the nodes `sources`, from those of the tensors `targets`.
+
+    Nodes are visited from the latest to the first, so that a cotangent is complete when its node is reached.
 
     Args:
         core: the tape's core; nodes of other tapes are not followed.
@@ -393,39 +388,62 @@ def sweep(core, targets, cotangents, sources, consume=False):
         sources: nodes, or None for what was never on a tape.
         consume: whether nodes that only this tape holds are freed on the way.
     """
-    wanted = set(sources)
-    order, leads = paths([y._node for y in targets], wanted, core)
-    pending, gradients = {}, {}  # node -> cotangent, still to be passed on, and final
+    wanted, solo = set(sources), core.solo
+    leads = None if core.watches_only(wanted) else leading([y._node for y in targets], wanted, core)  # None: all do
+    pending, heap = {}, []  # node -> cotangent so far; (-serial, node) of those that have parents
     for y, g in zip(targets, cotangents):
-        if y._node in leads:
-            _add(pending, y._node, g)
-    while order:
-        node = order.pop()
-        g = pending.pop(node, None)
-        if g is None:
-            continue
+        node = y._node
+        if node is not None and (belongs(node, core) if leads is None else node in leads):
+            _add(pending, heap, node, g)
+    gradients = {}
+    while heap:
+        node = heappop(heap)[1]
+        g = pending.pop(node)
         if node in wanted:
             gradients[node] = g
-        parents, primitive = node.parents, node.primitive
-        needs = [parent in leads for parent in parents] if len(parents) > 1 else (parents[0] in leads,)
+        parents, primitive, needs = node.parents, node.primitive, []
+        for parent in parents:
+            if leads is None:
+                needs.append(parent is not None and (parent.recording is solo or belongs(parent, core)))
+            else:
+                needs.append(parent in leads)
         if True not in needs:
             continue
         if primitive is PICK:
-            _add(pending.setdefault(parents[0], {}), node.params[0], g)
+            _add_result(pending, heap, parents[0], node.params[0], g)
             continue
-        out = node.revive()
+        out = None if node.out is None else node.revive()
         if g.__class__ is dict:  # an op with several results, of which some were used
             g = tuple([g.get(index) for index in range(node.out if out is None else len(out))])
         backs = primitive.pull(g, out, needs, node.inputs, node.params)
         for parent, need, back in zip(parents, needs, backs):
             if need and back is not None:
-                pending[parent] = pending[parent] + back if parent in pending else back
-        if consume and len(node.recording.members) == 1:
+                if parent in pending:
+                    pending[parent] = pending[parent] + back
+                else:
+                    pending[parent] = back
+                    if parent.primitive is not None:
+                        heappush(heap, (-parent.serial, parent))
+        if consume and node.recording is solo:
             node.clear()
     gradients.update(pending)  # what is left belongs to leaves
     return [gradients.get(node) for node in sources]
 
 
-def _add(pending, key, g):
-    before = pending.get(key)
-    pending[key] = g if before is None else before + g
+def _add(pending, heap, node, g):
+    """Adds `g` to the cotangent of a target, of which there may be several."""
+    if node in pending:
+        pending[node] = pending[node] + g
+        return
+    pending[node] = g
+    if node.primitive is not None:
+        heappush(heap, (-node.serial, node))
+
+
+def _add_result(pending, heap, node, index, g):
+    """Adds `g` to the cotangent of one result of an op with several."""
+    if node not in pending:
+        pending[node] = {}
+        heappush(heap, (-node.serial, node))
+    results = pending[node]
+    results[index] = results[index] + g if index in results else g
