@@ -61,6 +61,10 @@ class TapeError(EagerdlError, RuntimeError):
     """A tape was asked for something it cannot know."""
 
 
+class NotBatched(EagerdlError, TypeError):
+    """Something asked for the elements of a tensor that stands for a whole batch."""
+
+
 class ImmutableError(EagerdlError, TypeError):
     """Something tried to write into a tensor, which is a value."""
 

@@ -47,28 +47,29 @@ __all__ = [
 ]
 
 
-def _length(where, n):
-    return None if n is None else fourier.check_length(where, n)
+def _one(where, x, n, axis):
+    """What a transform along one axis works on: its name, the tensor, the lengths and the axes."""
+    return where, x, (None if n is None else fourier.check_length(where, n),), (axis,)
 
 
-def _sizes_and_axes(where, x, s, axes):
-    """`s` and `axes` of an n-dimensional transform as tuples; -1 in `s` keeps the size."""
+def _several(where, x, s, axes, least=0):
+    """The same along several axes, at `least` so many; -1 in `s` keeps the size."""
+    x = convert_to_tensor(x)
     if s is not None and axes is None:
         raise ArgumentError(where, "sizes come with the axes that they belong to", f"got s={s!r} without axes",
                             f"pass axes=tuple(range(-{len(tuple(s))}, 0)) for the last ones")  # fmt: skip
     axes = normalize_axes(where, axes, x.ndim)
-    if s is None:
-        return (None,) * len(axes), axes
-    s = tuple(s)
-    if len(s) != len(axes):
-        raise ShapeError(where, "s has one size for each axis", f"got s={s} for axes={axes}", "use -1 to keep a size")
-    kept = [x.shape[axis] if n == -1 else n for n, axis in zip(s, axes, strict=True)]
-    return tuple(fourier.check_length(where, n, "each size in s") for n in kept), axes
-
-
-def _at_least_one_axis(where, x, axes):
-    if not axes:
+    sizes = (None,) * len(axes) if s is None else tuple(s)
+    if len(sizes) != len(axes):
+        raise ShapeError(
+            where, "s has one size for each axis", f"got s={sizes} for axes={axes}", "use -1 to keep a size"
+        )
+    if s is not None:
+        kept = [x.shape[axis] if n == -1 else n for n, axis in zip(sizes, axes, strict=True)]
+        sizes = tuple(fourier.check_length(where, n, "each size in s") for n in kept)
+    if len(axes) < least:
         raise ShapeError(where, "a transform of real signals needs an axis", f"x {x.shape}, axes={axes}", "name one")
+    return where, x, sizes, axes
 
 
 def fft(x, /, *, n=None, axis=-1, norm="backward"):
@@ -88,7 +89,7 @@ def fft(x, /, *, n=None, axis=-1, norm="backward"):
         >>> edl.fft.fft([1.0, 1.0], n=4)
         Tensor(shape=(4,), dtype=complex64, [2.+0.j 1.-1.j 0.+0.j 1.+1.j])
     """
-    return fourier.complex_transform("fft.fft", x, (_length("fft.fft", n),), (axis,), False, norm)
+    return fourier.complex_transform(*_one("fft.fft", x, n, axis), False, norm)
 
 
 def ifft(x, /, *, n=None, axis=-1, norm="backward"):
@@ -108,7 +109,7 @@ def ifft(x, /, *, n=None, axis=-1, norm="backward"):
         >>> edl.fft.ifft(edl.fft.fft([1.0, 2.0]))
         Tensor(shape=(2,), dtype=complex64, [1.+0.j 2.+0.j])
     """
-    return fourier.complex_transform("fft.ifft", x, (_length("fft.ifft", n),), (axis,), True, norm)
+    return fourier.complex_transform(*_one("fft.ifft", x, n, axis), True, norm)
 
 
 def fftn(x, /, *, s=None, axes=None, norm="backward"):
@@ -130,8 +131,7 @@ def fftn(x, /, *, s=None, axes=None, norm="backward"):
         [[4.+0.j 0.+0.j]
          [0.+0.j 0.+0.j]])
     """
-    x = convert_to_tensor(x)
-    return fourier.complex_transform("fft.fftn", x, *_sizes_and_axes("fft.fftn", x, s, axes), False, norm)
+    return fourier.complex_transform(*_several("fft.fftn", x, s, axes), False, norm)
 
 
 def ifftn(x, /, *, s=None, axes=None, norm="backward"):
@@ -153,8 +153,7 @@ def ifftn(x, /, *, s=None, axes=None, norm="backward"):
         [[1.+0.j 0.+0.j]
          [0.+0.j 0.+0.j]])
     """
-    x = convert_to_tensor(x)
-    return fourier.complex_transform("fft.ifftn", x, *_sizes_and_axes("fft.ifftn", x, s, axes), True, norm)
+    return fourier.complex_transform(*_several("fft.ifftn", x, s, axes), True, norm)
 
 
 def rfft(x, /, *, n=None, axis=-1, norm="backward"):
@@ -175,7 +174,7 @@ def rfft(x, /, *, n=None, axis=-1, norm="backward"):
         >>> edl.fft.rfft([1.0, 2.0, 3.0, 2.0])
         Tensor(shape=(3,), dtype=complex64, [ 8.+0.j -2.+0.j  0.+0.j])
     """
-    return fourier.real_transform("fft.rfft", x, (_length("fft.rfft", n),), (axis,), norm)
+    return fourier.real_transform(*_one("fft.rfft", x, n, axis), norm)
 
 
 def irfft(x, /, *, n=None, axis=-1, norm="backward"):
@@ -195,7 +194,7 @@ def irfft(x, /, *, n=None, axis=-1, norm="backward"):
         >>> edl.fft.irfft(edl.fft.rfft([1.0, 2.0, 3.0]), n=3)
         Tensor(shape=(3,), dtype=float32, [1. 2. 3.])
     """
-    return fourier.inverse_real_transform("fft.irfft", x, (_length("fft.irfft", n),), (axis,), norm)
+    return fourier.inverse_real_transform(*_one("fft.irfft", x, n, axis), norm)
 
 
 def rfftn(x, /, *, s=None, axes=None, norm="backward"):
@@ -216,10 +215,7 @@ def rfftn(x, /, *, s=None, axes=None, norm="backward"):
         >>> edl.fft.rfftn(edl.ones((2, 4))).shape
         (2, 3)
     """
-    x = convert_to_tensor(x)
-    s, axes = _sizes_and_axes("fft.rfftn", x, s, axes)
-    _at_least_one_axis("fft.rfftn", x, axes)
-    return fourier.real_transform("fft.rfftn", x, s, axes, norm)
+    return fourier.real_transform(*_several("fft.rfftn", x, s, axes, least=1), norm)
 
 
 def irfftn(x, /, *, s=None, axes=None, norm="backward"):
@@ -239,10 +235,7 @@ def irfftn(x, /, *, s=None, axes=None, norm="backward"):
         >>> edl.fft.irfftn(edl.fft.rfftn(edl.ones((2, 4)))).shape
         (2, 4)
     """
-    x = convert_to_tensor(x)
-    s, axes = _sizes_and_axes("fft.irfftn", x, s, axes)
-    _at_least_one_axis("fft.irfftn", x, axes)
-    return fourier.inverse_real_transform("fft.irfftn", x, s, axes, norm)
+    return fourier.inverse_real_transform(*_several("fft.irfftn", x, s, axes, least=1), norm)
 
 
 def hfft(x, /, *, n=None, axis=-1, norm="backward"):
@@ -263,9 +256,7 @@ def hfft(x, /, *, n=None, axis=-1, norm="backward"):
         Tensor(shape=(4,), dtype=float32, [1. 1. 1. 1.])
     """
     norm = fourier.DUAL[fourier.check_norm("fft.hfft", norm)]
-    return fourier.inverse_real_transform(
-        "fft.hfft", conj(convert_to_tensor(x)), (_length("fft.hfft", n),), (axis,), norm
-    )
+    return fourier.inverse_real_transform(*_one("fft.hfft", conj(convert_to_tensor(x)), n, axis), norm)
 
 
 def ihfft(x, /, *, n=None, axis=-1, norm="backward"):
@@ -287,7 +278,7 @@ def ihfft(x, /, *, n=None, axis=-1, norm="backward"):
         Tensor(shape=(3,), dtype=float32, [4. 0. 0.])
     """
     norm = fourier.DUAL[fourier.check_norm("fft.ihfft", norm)]
-    return conj(fourier.real_transform("fft.ihfft", x, (_length("fft.ihfft", n),), (axis,), norm))
+    return conj(fourier.real_transform(*_one("fft.ihfft", x, n, axis), norm))
 
 
 def _frequencies(where, n, d, dtype, device, half):

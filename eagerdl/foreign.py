@@ -41,7 +41,7 @@ RENAMED = {
 def missing(name, existing):
     """The message for a top-level name that does not exist: the name here, or the nearest ones."""
     start = f"eagerdl has no {name!r}"
-    if name in RENAMED:
+    if RENAMED.get(name, "").partition(".")[0] in existing:
         return f"{start}; the name here is {RENAMED[name]!r}"
     close = difflib.get_close_matches(name, existing, n=3, cutoff=0.6)
     return (

@@ -10,32 +10,22 @@ from eagerdl.ops.decomposition import (
     EigResult,
     LUResult,
     QRResult,
-    SlogdetResult,
     SVDResult,
     cholesky,
     cholesky_inverse,
-    det,
     eig,
     eigh,
     eigvalsh,
-    inv,
-    logdet,
-    lstsq,
     lu_factor,
-    matrix_norm,
-    matrix_power,
-    matrix_rank,
-    norm,
-    pinv,
     qr,
-    slogdet,
-    solve,
-    solve_triangular,
     svd,
     svdvals,
 )
-from eagerdl.ops.linalg import matmul, matrix_transpose, vector_norm
+from eagerdl.ops.determinants import SlogdetResult, det, logdet, slogdet
+from eagerdl.ops.linalg import matmul, matrix_transpose
+from eagerdl.ops.norms import matrix_norm, norm, vector_norm
 from eagerdl.ops.products import cross, outer, tensordot, vecdot
+from eagerdl.ops.solving import inv, lstsq, matrix_power, matrix_rank, pinv, solve, solve_triangular
 
 __all__ = [
     "EigResult",

@@ -5,6 +5,8 @@ installs operators and methods at import.
 """
 
 import builtins
+import contextlib
+import contextvars
 import functools
 import sys
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -18,6 +20,7 @@ from eagerdl.errors import (
     DTypeError,
     ImmutableError,
     MissingNameError,
+    NotBatched,
     ShapeError,
 )
 
@@ -78,6 +81,10 @@ class Tensor:
 
     # Installed by `ops`: how a list that holds tensors becomes one tensor, ufuncs and NumPy functions as ops.
     _pack: Any = None
+    _batch: Any = None
+    _unbatch: Any = None
+    # How a subclass that stands for something else than one array runs an op: a function (primitive, inputs, params).
+    _run: Any = None
     _ufuncs: ClassVar[dict] = {}
     _functions: ClassVar[dict] = {}
 
@@ -323,6 +330,30 @@ class Tensor:
 
     def __dir__(self):
         return [name for name in object.__dir__(self) if name not in FOREIGN_ATTRIBUTES]
+
+
+batches = []  # one entry per function that runs for a whole batch at once, in any thread
+_in_batch = contextvars.ContextVar("eagerdl_in_batch", default=False)
+
+
+def refuse_in_batch(where):
+    """Refuses what would happen once for a batch, although the function's user means once for each example."""
+    if _in_batch.get():
+        raise NotBatched(
+            where, "one run for a whole batch cannot do this once for each example", "", "loop over the batch"
+        )
+
+
+@contextlib.contextmanager
+def whole_batch():
+    """A context in which the current thread runs one function for a whole batch."""
+    batches.append(None)
+    token = _in_batch.set(True)
+    try:
+        yield
+    finally:
+        _in_batch.reset(token)
+        batches.pop()
 
 
 class ForeignAttribute:

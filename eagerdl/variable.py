@@ -7,7 +7,7 @@ import numpy as np
 
 from eagerdl import devices, dtypes
 from eagerdl.errors import DTypeError, ImmutableError, ShapeError
-from eagerdl.tensor import Tensor, from_array, to_array
+from eagerdl.tensor import Tensor, batches, from_array, refuse_in_batch, to_array
 
 
 class Variable(Tensor):
@@ -92,6 +92,8 @@ class Variable(Tensor):
             ShapeError: if the shape differs.
             DTypeError: if the value cannot become a tensor, or is complex where the variable is real.
         """
+        if batches:
+            refuse_in_batch("assign")
         array = value._array if isinstance(value, Tensor) else to_array(value, where=f"{self.name}.assign")
         if array.shape != self._array.shape:
             raise ShapeError(f"{self.name}.assign", f"the value must have shape {self._array.shape}", f"got {array.shape}",
@@ -115,6 +117,8 @@ class Variable(Tensor):
         return self._update("assign_sub", np.subtract, value)
 
     def _update(self, where, ufunc, value):
+        if batches:
+            refuse_in_batch(where)
         array = value._array if isinstance(value, Tensor) else to_array(value, where=f"{self.name}.{where}")
         mine = self._array
         if array.dtype != mine.dtype:

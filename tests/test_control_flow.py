@@ -98,3 +98,54 @@ def test_maps_apply_to_each_element():
 def test_wrong_use_says_what_to_do(call, error, words):
     with pytest.raises(error, match=words):
         call()
+
+
+# -- vectorize ----------------------------------------------------------------------------------
+
+
+def test_vectorize_calls_the_function_for_every_element():
+    f = edl.vectorize(lambda a, b: a - b if a > b else a + b)
+    x, y = np.array([[1.0], [5.0]]), np.array([2.0, 0.5, 9.0])
+    np.testing.assert_allclose(f(edl.constant(x), y).numpy(), np.where(x > y, x - y, x + y))
+
+
+def test_vectorize_keeps_the_gradient():
+    f = edl.vectorize(lambda a: a * a if a > 0 else -a)
+    edl.check_grads(f, (np.array([[1.5, -2.0], [0.5, -0.1]]),), order=2)
+
+
+def test_vectorize_with_a_signature_calls_it_for_core_axes():
+    rng = np.random.default_rng(0)
+    matrices, vectors = rng.normal(size=(3, 1, 2, 4)), rng.normal(size=(5, 4))
+    f = edl.vectorize(lambda a, b: (a @ b, b.sum()), signature="(m, n),(n)->(m),()")
+    products, sums = f(matrices, vectors)
+    np.testing.assert_allclose(
+        products.numpy(), np.einsum("abmn,bn->abm", np.broadcast_to(matrices, (3, 5, 2, 4)), vectors)
+    )
+    np.testing.assert_allclose(sums.numpy(), np.broadcast_to(vectors.sum(-1), (3, 5)))
+
+
+def test_vectorize_passes_excluded_and_keyword_arguments_as_they_are():
+    seen = []
+
+    def scaled(a, table, *, factor):
+        seen.append((table, factor))
+        return a * factor
+
+    table = ["as", "it", "is"]
+    out = edl.vectorize(scaled, excluded={1})([1, 2], table, factor=3)
+    assert out.tolist() == [3, 6]
+    assert seen == [(table, 3)] * 2
+
+
+def test_vectorize_says_what_does_not_fit():
+    with pytest.raises(ShapeError, match=r"\[vectorize\] at least one element is needed"):
+        edl.vectorize(lambda a: a)(np.zeros(0))
+    with pytest.raises(ShapeError, match=r"core axis n must have one size; got 2 and 3 \(argument 1\)"):
+        edl.vectorize(lambda a, b: a, signature="(n),(n)->(n)")(np.zeros(2), np.zeros(3))
+    with pytest.raises(ShapeError, match=r"argument 0 needs the core axes \(m, n\); got shape \(2,\)"):
+        edl.vectorize(lambda a: a, signature="(m,n)->()")(np.zeros(2))
+    with pytest.raises(ArgumentError, match=r"names 2 inputs; got 1"):
+        edl.vectorize(lambda a: a, signature="(),()->()")(np.zeros(2))
+    with pytest.raises(ShapeError, match=r"the leading axes must broadcast; got \(2,\), \(3,\)"):
+        edl.vectorize(lambda a, b: a)(np.zeros(2), np.zeros(3))

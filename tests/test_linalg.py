@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from cases.builders import complex_normal, normal, symmetric_positive, well_conditioned
+from cases.builders import complex_normal, hermitian, normal, symmetric_positive, well_conditioned
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -23,10 +23,6 @@ def adjoint(x):
 def is_orthonormal(q):
     """Whether the columns have length 1 and stand at right angles."""
     return np.allclose(adjoint(q) @ q, np.eye(q.shape[-1]))
-
-
-def hermitian(x):
-    return (x + adjoint(x)) / 2
 
 
 # -- reconstruction and orthogonality ---------------------------------------------------------------

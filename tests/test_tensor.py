@@ -1,14 +1,16 @@
 """Tensors and variables as values: conversion, promotion, indexing, protocols, printing."""
 
 import copy
+import operator
 import pickle
+import re
 
 import ml_dtypes
 import numpy as np
 import pytest
 
 import eagerdl as edl
-from eagerdl import dtypes
+from eagerdl import dtypes, foreign
 from eagerdl.errors import ArgumentError, DTypeError, ImmutableError, ShapeError
 
 # -- values and dtypes --------------------------------------------------------------------------
@@ -118,6 +120,16 @@ def test_foreign_attributes_answer_with_ours(name):
 def test_foreign_functions_answer_with_ours(name, ours):
     with pytest.raises(AttributeError, match=f"eagerdl has no '{name}'; the name here is '{ours}'"):
         getattr(edl, name)
+
+
+def test_no_answer_names_what_does_not_exist():
+    for name in foreign.RENAMED:
+        if not hasattr(edl, name):
+            with pytest.raises(AttributeError) as caught:
+                getattr(edl, name)
+            ours = re.search(r"the name here is '([^']+)'", str(caught.value))
+            if ours:
+                operator.attrgetter(ours[1])(edl)
 
 
 def test_misspelt_functions_answer_with_the_nearest():

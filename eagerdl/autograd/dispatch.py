@@ -175,8 +175,10 @@ def settled(promote, kinds):
 def general(primitive, inputs, params):
     """Any op on anything: converts, lets dtypes meet, checks devices, runs, records, and explains what went wrong."""
     inputs = [as_operand(primitive, index, x) for index, x in enumerate(inputs)]
-    kinds = [x.__class__ if x.__class__ in SCALARS else x.dtype for x in inputs]
-    tensors = tuple([as_dtype(primitive, x, dtype) for x, dtype in zip(inputs, primitive.promote(kinds), strict=True)])
+    tensors = tuple(meeting(primitive, inputs))
+    for x in tensors:
+        if x._run is not None:
+            return x._run(primitive, tensors, params)
     if len(tensors) > 1:
         tensors = on_one_device(primitive, tensors)
     arrays = [x._array for x in tensors]
@@ -188,6 +190,12 @@ def general(primitive, inputs, params):
     else:
         return results(primitive, out, tensors, params)
     raise failure from None
+
+
+def meeting(primitive, inputs):
+    """The inputs as tensors of the dtypes at which the op lets them meet."""
+    kinds = [x.__class__ if x.__class__ in SCALARS else x.dtype for x in inputs]
+    return [as_dtype(primitive, x, dtype) for x, dtype in zip(inputs, primitive.promote(kinds), strict=True)]
 
 
 def quietly(forward, arguments):

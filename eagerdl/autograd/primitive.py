@@ -332,9 +332,8 @@ def _back(d, g, out, needs, inputs, params, x):
         g = g if d == 1 else -g if d == -1 else g * d
     else:
         slope = d(g, out, needs, inputs, params)
-        g = g * (slope.conj() if isinstance(slope, Tensor) and slope._array.dtype.kind == "c" else slope)
-    shape = x._array.shape if x.__class__ is Tensor else x.shape
-    return g if g._array.shape == shape else unbroadcast(g, x)
+        g = g * (slope.conj() if isinstance(slope, Tensor) and slope.dtype.kind == "c" else slope)
+    return g if g.shape == x.shape else unbroadcast(g, x)
 
 
 def _elementwise_push(partials):

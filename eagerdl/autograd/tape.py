@@ -8,8 +8,8 @@ import numpy as np
 from eagerdl import devices, dtypes
 from eagerdl.autograd import dispatch, graph
 from eagerdl.autograd.graph import PICK, Core, Leaf, belongs, recording_of, weak
-from eagerdl.errors import ArgumentError, DTypeError, ShapeError, TapeError
-from eagerdl.tensor import Tensor, from_array, to_array
+from eagerdl.errors import ArgumentError, DTypeError, NotBatched, ShapeError, TapeError
+from eagerdl.tensor import Tensor, batches, from_array, refuse_in_batch, to_array
 from eagerdl.tree import flatten
 from eagerdl.variable import Variable
 
@@ -21,6 +21,8 @@ class Recorder:
         if self._recording:
             raise TapeError(type(self).__name__, "a tape is entered once at a time", "it is recording already",
                             "leave its `with` block first, or make another")  # fmt: skip
+        if batches:
+            refuse_in_batch(type(self).__name__)
         current, core = graph._active.get(), self._core
         graph._active.set(core.solo if current is None else recording_of(current.members | {core}))
         self._recording = True
@@ -181,14 +183,10 @@ class GradientTape(Recorder):
                    [0., 4.]], dtype=float32)
         """
         (y,), leaves, build = self._prepare("GradientTape.jacobian", target, sources)
-        nodes = [x._node for x in leaves]
         xp = devices.module_of(y._array)
-        basis = xp.eye(y.size, dtype=y.dtype).reshape(y.size, *y.shape)
-        try:
-            rows = [sweep(self._core, [y], [from_array(basis[i])], nodes) for i in range(y.size)]
-        finally:
-            self._done()
-        found = [_stack_rows([row[j] for row in rows], x, y.shape, unconnected_gradients) for j, x in enumerate(leaves)]
+        basis = from_array(xp.eye(y.size, dtype=y.dtype).reshape(y.size, *y.shape))
+        found = self._pull_rows(y, basis, leaves)
+        found = [_whole(rows, x, y.shape, unconnected_gradients) for rows, x in zip(found, leaves)]
         return found[0] if build is None else build(found)
 
     def batch_jacobian(self, target, source, unconnected_gradients="none", parallel_iterations=None,
@@ -209,7 +207,6 @@ class GradientTape(Recorder):
         """
         where = "GradientTape.batch_jacobian"
         (y,), (x,), _ = self._prepare(where, target, source)
-        nodes = [x._node]
         if not y.ndim or not x.ndim or y.shape[0] != x.shape[0]:
             raise ShapeError(where, "target and source must share their first axis", f"target {y.shape}, source {x.shape}",
                              "use jacobian, or move the batch to the first axis")  # fmt: skip
@@ -217,15 +214,12 @@ class GradientTape(Recorder):
         batch, inner = y.shape[0], y.shape[1:]
         count = int(np.prod(inner))
         basis = xp.eye(count, dtype=y.dtype).reshape(count, 1, *inner) + xp.zeros((batch, *inner), y.dtype)
-        try:
-            rows = [sweep(self._core, [y], [from_array(basis[i])], nodes)[0] for i in range(count)]
-        finally:
-            self._done()
-        stacked = _stack_rows(rows, x, inner, unconnected_gradients)
+        (rows,) = self._pull_rows(y, from_array(basis), [x])
+        stacked = _whole(rows, x, inner, unconnected_gradients)
         if stacked is None:
             return None
-        axes = tuple(range(stacked.ndim))
         t = len(inner)
+        axes = tuple(range(stacked.ndim))
         return stacked.transpose((t, *axes[:t], *axes[t + 1 :]))
 
     def why_none(self, target, source):
@@ -275,6 +269,27 @@ class GradientTape(Recorder):
         if not self._persistent and self._recording:
             self._stop()
         return targets, leaves, build
+
+    def _pull_rows(self, y, basis, leaves):
+        """For each leaf the cotangents (n, ...) that the n cotangents `basis` (n, ...) of `y` lead to, or None.
+
+        All n go back together, as one cotangent that stands for a batch. An op whose rule looks at elements cannot do
+        that; then they go one after another.
+        """
+        nodes = [x._node for x in leaves]
+        n = len(basis)
+        try:
+            try:
+                found = sweep(self._core, [y], [Tensor._batch(basis)], nodes) if n else [None] * len(nodes)
+                return [None if g is None else Tensor._unbatch(g, n) for g in found]
+            except NotBatched:
+                rows = [sweep(self._core, [y], [basis[i]], nodes) for i in range(n)]
+        finally:
+            self._done()
+        return [
+            None if column[0] is None else Tensor._pack([zeros_like(x) if g is None else g for g in column])
+            for x, column in zip(leaves, zip(*rows))
+        ]
 
     def _done(self):
         if not self._persistent:
@@ -346,16 +361,13 @@ def _or_unconnected(g, x, unconnected):
     return g
 
 
-def _stack_rows(rows, x, shape, unconnected):
-    if all(row is None for row in rows) and rows:
-        return None if _or_unconnected(None, x, unconnected) is None else _zeros((*shape, *x.shape), x)
-    if not rows:
-        return _zeros((*shape, *x.shape), x)
-    return Tensor._pack([zeros_like(x) if row is None else row for row in rows]).reshape((*shape, *x.shape))
-
-
-def _zeros(shape, x):
-    return from_array(devices.module_of(x._array).zeros(shape, x.dtype))
+def _whole(rows, x, shape, unconnected):
+    """The Jacobian (shape..., x...) from its rows (n, x...), or what stands for none."""
+    if rows is not None:
+        return rows.reshape((*shape, *x.shape))
+    if _or_unconnected(None, x, unconnected) is None and 0 not in shape:
+        return None
+    return from_array(devices.module_of(x._array).zeros((*shape, *x.shape), x.dtype))
 
 
 # -- the sweep ----------------------------------------------------------------------------------

@@ -134,8 +134,9 @@ class Stream:
             state["buffer_pos"] = 4  # nothing is left over
             _local.philox = source, state
         c = (c - 1) % (1 << 256)  # NumPy counts up before it makes a block
-        state["state"]["counter"][:] = c & WORD, c >> 64 & WORD, c >> 128 & WORD, c >> 192
-        state["state"]["key"][:] = self.key
+        counter, key = state["state"]["counter"], state["state"]["key"]
+        counter[0], counter[1], counter[2], counter[3] = c & WORD, c >> 64 & WORD, c >> 128 & WORD, c >> 192
+        key[0], key[1] = self.key
         source.state = state
         return source
 

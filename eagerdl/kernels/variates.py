@@ -25,8 +25,8 @@ def centred(bits, dtype):
     """Numbers in (0, 1], symmetric about a half, as fine as the bits allow: for logarithms."""
     width = 8 * bits.itemsize
     out = bits.astype(dtype)
-    out *= dtype.type(2.0**-width)
-    out += dtype.type(2.0 ** (-width - 1))
+    out *= 2.0**-width
+    out += 2.0 ** (-width - 1)
     return out
 
 
@@ -76,10 +76,10 @@ def _box_muller(bits, out):
     """Pairs of bits as pairs of independent normal numbers (Box & Muller, 1958, doi 10.1214/aoms/1177706645)."""
     dtype = out.dtype
     radius = np.log(centred(bits[0::2], dtype))
-    radius *= dtype.type(-2)
+    radius *= -2.0
     np.sqrt(radius, out=radius)
     angle = bits[1::2].astype(dtype)
-    angle *= dtype.type(2 * math.pi * 2.0 ** (-8 * bits.itemsize))
+    angle *= 2 * math.pi * 2.0 ** (-8 * bits.itemsize)
     np.multiply(np.cos(angle), radius, out=out[0::2])
     np.multiply(np.sin(angle), radius, out=out[1::2])
 

@@ -15,6 +15,7 @@ from eagerdl.ops.creation import *  # noqa: F403
 from eagerdl.ops.ctc import *  # noqa: F403
 from eagerdl.ops.cumulative import *  # noqa: F403
 from eagerdl.ops.decomposition import *  # noqa: F403
+from eagerdl.ops.determinants import *  # noqa: F403
 from eagerdl.ops.einops import *  # noqa: F403
 from eagerdl.ops.elementary import *  # noqa: F403
 from eagerdl.ops.encoding import *  # noqa: F403
@@ -26,18 +27,23 @@ from eagerdl.ops.linalg import *  # noqa: F403
 from eagerdl.ops.logic import *  # noqa: F403
 from eagerdl.ops.loss import *  # noqa: F403
 from eagerdl.ops.normalization import *  # noqa: F403
+from eagerdl.ops.norms import *  # noqa: F403
 from eagerdl.ops.padding import *  # noqa: F403
 from eagerdl.ops.pooling import *  # noqa: F403
 from eagerdl.ops.products import *  # noqa: F403
+from eagerdl.ops.ranges import *  # noqa: F403
 from eagerdl.ops.reduction import *  # noqa: F403
 from eagerdl.ops.rounding import *  # noqa: F403
 from eagerdl.ops.scatter import *  # noqa: F403
 from eagerdl.ops.shape import *  # noqa: F403
+from eagerdl.ops.solving import *  # noqa: F403
 from eagerdl.ops.sorting import *  # noqa: F403
 from eagerdl.ops.statistics import *  # noqa: F403
+from eagerdl.ops.windows import *  # noqa: F403
 
 from eagerdl.ops import image, random  # isort: skip
 from eagerdl.ops import operators  # isort: skip  installs the operators of Tensor
+from eagerdl.ops import batching  # noqa: F401  # isort: skip  lets Jacobians take all rows at once
 from eagerdl.ops import variable  # noqa: F401  # isort: skip  installs the scatter methods of Variable
 
 __all__ = [name for name, value in globals().items() if not name.startswith("_") and not isinstance(value, _Module)]

@@ -1,15 +1,24 @@
 """Control flow on tensors: cond, switch, loops, scans, maps. Eager code runs plain Python; tapes see the ops inside."""
 
 import builtins
+import functools
+import math
+import re
+
+import numpy as np
 
 from eagerdl import dtypes
-from eagerdl.errors import ArgumentError, DTypeError, ShapeError
+from eagerdl.errors import ArgumentError, DTypeError, EagerdlError, ShapeError
+from eagerdl.ops.batching import run_whole_batch
 from eagerdl.ops.conversion import convert_to_tensor
-from eagerdl.ops.shape import concatenate, normalize_axis, stack
+from eagerdl.ops.joining import unstack
+from eagerdl.ops.shape import broadcast_to, concatenate, normalize_axis, reshape, stack
 from eagerdl.tensor import Tensor
 from eagerdl.tree import flatten, map_structure
 
-__all__ = ["associative_scan", "cond", "fori_loop", "map", "scan", "switch", "vectorized_map", "while_loop"]
+__all__ = [
+    "associative_scan", "cond", "fori_loop", "map", "scan", "switch", "vectorize", "vectorized_map", "while_loop",
+]  # fmt: skip
 
 
 def _truth(where, value):
@@ -299,9 +308,10 @@ def map(f, xs):
 
 
 def vectorized_map(function, elements):
-    """Applies `function` to each element along the first axis of `elements` and stacks the results, as `map` does.
+    """Applies `function` to each element along the first axis of `elements` and stacks the results, all at once if it can.
 
-    Eagerly the elements are run one after another; where speed counts, write the function for a whole batch.
+    The function runs once, on tensors that stand for all elements. Where it looks at values (in an `if`, with `float`),
+    assigns to variables, draws random numbers or uses a tape, it runs for one element after another, as in `map`.
 
     Args:
         function: a function of one element: a tensor, or a structure like `elements`.
@@ -311,4 +321,124 @@ def vectorized_map(function, elements):
         >>> edl.vectorized_map(lambda row: edl.sum(row * row), edl.constant([[1.0, 2.0], [3.0, 4.0]]))
         Tensor(shape=(2,), dtype=float32, [ 5. 25.])
     """
-    return map(function, elements)
+    xs = map_structure(convert_to_tensor, elements)
+    n = _length("vectorized_map", xs, None)
+    if n:
+        try:
+            return run_whole_batch(function, xs, n)
+        except EagerdlError:  # it cannot run for all at once, or is wrong; element by element tells which
+            pass
+    return map(function, xs)
+
+
+# -- functions of elements ------------------------------------------------------------------------
+
+
+@functools.lru_cache(maxsize=64)
+def _core_axes(signature):
+    """``"(m,n),(n)->(m)"`` as the names of the core axes of each input and each output."""
+    groups = r"\([\w,\s]*\)(?:,\s*\([\w,\s]*\))*"
+    text = re.sub(r"\s+", "", signature)
+    if not re.fullmatch(f"{groups}->{groups}", text):
+        raise ArgumentError(
+            "vectorize",
+            "a signature names the core axes of inputs and outputs",
+            f"got {signature!r}",
+            "write it as in '(m,n),(n)->(m)'",
+        )
+    return tuple(
+        tuple(tuple(filter(None, group.split(","))) for group in re.findall(r"\(([^)]*)\)", side))
+        for side in text.split("->")
+    )
+
+
+def vectorize(pyfunc, *, excluded=None, signature=None):
+    """pyfunc: a function of elements -> a function of tensors, which loops over their broadcast leading axes in Python.
+
+    It is a convenience, not fast; whatever is made of ops broadcasts without it. The result is differentiable.
+
+    Args:
+        pyfunc: takes and returns tensors of shape (), or of the core shapes of `signature`; it may return a tuple.
+        excluded: the positions of arguments that are passed as they are; keyword arguments always are.
+        signature: the core axes of inputs and outputs, as in ``"(m,n),(n)->(m)"``.
+
+    Raises:
+        ArgumentError: if `pyfunc` cannot be called, or the signature cannot be read or does not fit.
+        ShapeError: if core sizes disagree, leading axes do not broadcast, or there is no element.
+
+    Example:
+        >>> f = edl.vectorize(lambda a, b: a - b if a > b else a + b)
+        >>> f([1, 2, 3, 4], 2)
+        Tensor(shape=(4,), dtype=int32, [3 4 1 2])
+    """
+    where = "vectorize"
+    if not callable(pyfunc):
+        raise ArgumentError(where, "pyfunc is a function", f"got {pyfunc!r}", "pass the function itself")
+    excluded = frozenset(excluded or ())
+    cores = None if signature is None else _core_axes(signature)
+
+    @functools.wraps(pyfunc, updated=())
+    def vectorized(*args, **kwargs):
+        places = [i for i in range(len(args)) if i not in excluded]
+        tensors = [convert_to_tensor(args[i]) for i in places]
+        inputs = cores[0] if cores else ((),) * len(tensors)
+        if len(inputs) != len(tensors):
+            raise ArgumentError(
+                where, f"the signature {signature!r} names {len(inputs)} inputs", f"got {len(tensors)}", "give as many"
+            )
+        batch = _leading_shape(where, tensors, inputs)
+        count = math.prod(batch)
+        if count == 0:
+            raise ShapeError(
+                where,
+                "at least one element is needed to know what the function gives",
+                f"the arguments broadcast to {batch}",
+                "treat empty tensors apart",
+            )
+        columns = []
+        for x, core in zip(tensors, inputs, strict=True):
+            inner = x.shape[x.ndim - len(core) :]
+            columns.append(unstack(reshape(broadcast_to(x, batch + inner), (count, *inner))))
+        results = []
+        for elements in zip(*columns, strict=True):
+            values = list(args)
+            for i, element in zip(places, elements, strict=True):
+                values[i] = element
+            results.append(pyfunc(*values, **kwargs))
+        if isinstance(results[0], tuple):
+            return tuple(_gathered(list(column), batch) for column in zip(*results, strict=True))
+        return _gathered(results, batch)
+
+    return vectorized
+
+
+def _leading_shape(where, tensors, inputs):
+    """The broadcast shape of what stands before the core axes; checks that core axes of one name have one size."""
+    sizes, leading = {}, []
+    for i, (x, core) in enumerate(zip(tensors, inputs, strict=True)):
+        if x.ndim < len(core):
+            raise ShapeError(
+                where, f"argument {i} needs the core axes ({', '.join(core)})", f"got shape {x.shape}", "add axes"
+            )
+        split = x.ndim - len(core)
+        leading.append(x.shape[:split])
+        for name, n in zip(core, x.shape[split:], strict=True):
+            if sizes.setdefault(name, n) != n:
+                raise ShapeError(
+                    where,
+                    f"core axis {name} must have one size",
+                    f"got {sizes[name]} and {n} (argument {i})",
+                    "check the signature",
+                )
+    try:
+        return np.broadcast_shapes(*leading)
+    except ValueError:
+        raise ShapeError(
+            where, "the leading axes must broadcast", f"got {', '.join(builtins.map(str, leading))}", "reshape one"
+        ) from None
+
+
+def _gathered(values, batch):
+    """The results of all elements as one tensor."""
+    out = stack(values)
+    return reshape(out, batch + out.shape[1:])

@@ -127,6 +127,12 @@ def convert_to_tensor(x, dtype=None, sparse=None, ragged=None):
     return x if dtype is None or x.dtype == dtypes.standardize(dtype) else astype(x, dtype)
 
 
+def floating(x):
+    """`x` as a tensor that has derivatives: integers and bools become floatx."""
+    x = convert_to_tensor(x)
+    return x if x.dtype in dtypes.INEXACT_SET else astype(x, dtypes.floatx())
+
+
 def constant(value, dtype=None, shape=None, name=None):
     """A new tensor with the value: arrays are copied, so that later writes into them change nothing.
 

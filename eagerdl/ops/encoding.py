@@ -28,7 +28,8 @@ def _hot(labels, depth, dtype, shape, axis):
     else:
         row, _ = inside.nonzero()
         out[row, labels[inside]] = 1
-    return xp.moveaxis(out.reshape(*shape, depth), -1, axis)
+    out = out.reshape(*shape, depth)
+    return out if axis == len(shape) else xp.moveaxis(out, -1, axis)
 
 
 @custom(infer=lambda x, depth, axis, dtype: Spec((*x.shape[:-1][:axis], depth, *x.shape[:-1][axis:]), dtype))

@@ -101,7 +101,7 @@ class Generator:
         """The state for a draw of so many blocks, which are taken away."""
         with _lock:
             out = self.state.value
-            self.state.assign_add(np.array([0, 0, blocks], np.uint64))
+            self.state.assign_add(from_array(np.array([0, 0, blocks], np.uint64)))
         return out
 
     def split(self, n=2):
@@ -196,7 +196,7 @@ class SeedGenerator:
         """
         with _lock:
             out = self.state.value
-            self.state.assign_add(np.array([0, 1], np.uint32))
+            self.state.assign_add(from_array(np.array([0, 1], np.uint32)))
         return out
 
     def get_config(self):

@@ -233,8 +233,11 @@ def _fixed_index(op):
         jvp=_fixed_index(lambda t, indices, axis: _take(t, indices, axis)), infer=_take_spec, tensors=2)  # fmt: skip
 def _take(x, indices, axis):
     """x (..., n, ...), indices (i...) -> (..., i..., ...)."""
-    check_bounds("take", indices, x.shape[axis], axis=axis)
-    return x.take(indices, axis)
+    try:
+        return x.take(indices, axis)
+    except IndexError:
+        check_bounds("take", indices, x.shape[axis], axis=axis)
+        raise
 
 
 @custom(vjp=(lambda g, indices, axis: _take(g, indices, axis), None),
@@ -305,8 +308,11 @@ def _take_along_spec(x, indices, axis):
             tensors=2)  # fmt: skip
 def _take_along_axis(x, indices, axis):
     """x (..., n, ...), indices (..., k, ...) -> (..., k, ...)."""
-    check_bounds("take_along_axis", indices, x.shape[axis], axis=axis)
-    return x[_along(indices, x.shape, axis)]
+    try:
+        return x[_along(indices, x.shape, axis)]
+    except IndexError:
+        check_bounds("take_along_axis", indices, x.shape[axis], axis=axis)
+        raise
 
 
 @custom(vjp=(lambda g, indices, axis: _take_along_axis(g, indices, axis), None),

@@ -287,12 +287,9 @@ def _refuse(target, bad, error, requirement, classes, remedy):
 
 def _chosen(labels, axis):
     """The index that chooses from an array, at each place, the element along `axis` that the label says."""
-    xp = devices.module_of(labels)
-    index = [
-        xp.arange(n).reshape([-1 if i == at else 1 for i in range(labels.ndim)]) for at, n in enumerate(labels.shape)
-    ]
-    index.insert(axis, labels)
-    return tuple(index)
+    xp, ndim = devices.module_of(labels), labels.ndim
+    places = [xp.arange(n).reshape((n,) + (1,) * (ndim - at - 1)) for at, n in enumerate(labels.shape)]
+    return (*places[:axis], labels, *places[axis:])
 
 
 def _nan_for_wrong(loss, labels):

@@ -62,7 +62,7 @@ def batch_normalization(x, mean, variance, axis, offset=None, scale=None, epsilo
                 f"{name} {value.shape}, x {x.shape}, axis={axis}",
                 "check the axis",
             )
-        return reshape(value, per_channel)
+        return value if value.shape == per_channel[axis:] else reshape(value, per_channel)
 
     mean, variance = channels("mean", mean), channels("variance", variance)
     scale, offset = channels("scale", scale), channels("offset", offset)
@@ -74,10 +74,24 @@ def batch_normalization(x, mean, variance, axis, offset=None, scale=None, epsilo
 # -- rows ---------------------------------------------------------------------------------------
 
 
-def _chunks(rows, length, array):
-    """Slices of rows that fit into the cache."""
-    step = rows if devices.module_of(array) is not np else builtins.max(1, CHUNK // (length * 4))
-    return [slice(i, i + step) for i in builtins.range(0, rows, builtins.max(1, step))]
+def _chunks(rows):
+    """Slices of the matrix `rows` that fit into the cache."""
+    count, length = rows.shape
+    if devices.module_of(rows) is not np or count * length * 4 <= CHUNK:
+        return [slice(None)]
+    step = builtins.max(1, CHUNK // (length * 4))
+    return [slice(i, i + step) for i in builtins.range(0, count, step)]
+
+
+def _in_chunks(work, rows, dtype):
+    """``work(rows)`` as `dtype`, computed chunk by chunk."""
+    chunks = _chunks(rows)
+    if len(chunks) == 1:
+        return work(rows).astype(dtype, copy=False)
+    out = np.empty(rows.shape, dtype)
+    for chunk in chunks:
+        out[chunk] = work(rows[chunk])
+    return out
 
 
 def _work_dtype(dtype):
@@ -85,13 +99,21 @@ def _work_dtype(dtype):
     return dtypes.float32 if dtype.itemsize == 2 else dtype
 
 
+def _row_products(a, b):
+    """a (m, d), b (m, d) -> (m, 1). The inner products of the rows."""
+    on_cpu = a.__class__ is np.ndarray
+    return (np.vecdot(a, b) if on_cpu else devices.module_of(a).einsum("md,md->m", a, b))[:, None]
+
+
 def _standardized(x, center, epsilon):
     """x (m, d) -> a new array (m, d) of rows with mean 0 (if `center`) and mean square 1, and the factors (m, 1)."""
-    xp = devices.module_of(x)
     d = x.shape[-1]
-    out = x - np.add.reduce(x, -1, None, None, True) / x.dtype.type(d) if center else x.copy()
-    squares = xp.einsum("md,md->m", out, out)[:, None]
-    factor = 1 / np.sqrt(squares / x.dtype.type(d) + x.dtype.type(epsilon))
+    out = x - np.add.reduce(x, -1, None, None, True) / d if center else x.copy()
+    factor = _row_products(out, out)
+    factor /= d
+    factor += epsilon
+    np.sqrt(factor, out=factor)
+    np.reciprocal(factor, out=factor)
     out *= factor
     return out, factor
 
@@ -149,15 +171,16 @@ def _normalize_rows_jvp(out, inputs, tangents, params):
 def _normalize_rows(xs, flags, axes, center, epsilon):
     """xs: x (..., *d), scale (*d) if flags[0], offset (*d) if flags[1] -> x standardized over its last `axes` axes."""
     rows, affine, dtype = _rows_of(xs, axes)
-    out = devices.module_of(rows).empty(rows.shape, xs[0].dtype)
-    for part in _chunks(*rows.shape, rows):
-        y, _ = _standardized(rows[part].astype(dtype, copy=False), center, epsilon)
+
+    def normalized(part):
+        y, _ = _standardized(part.astype(dtype, copy=False), center, epsilon)
         if flags[0]:
             y *= affine[0]
         if flags[1]:
             y += affine[-1]
-        out[part] = y
-    return out.reshape(xs[0].shape)
+        return y
+
+    return _in_chunks(normalized, rows, xs[0].dtype).reshape(xs[0].shape)
 
 
 def _grad_vjp(g, xs, flags, axes, center, epsilon, offset_dtype):
@@ -217,7 +240,7 @@ def _normalize_rows_grad(xs, flags, axes, center, epsilon, offset_dtype):
     out = xp.empty(rows.shape, x.dtype)
     of_scale, of_offset = xp.zeros(length, dtype), xp.zeros(length, dtype)
     count = dtype.type(length)
-    for part in _chunks(*rows.shape, rows):
+    for part in _chunks(rows):
         standard, factor = _standardized(rows[part].astype(dtype, copy=False), center, epsilon)
         y = cotangents[part].astype(dtype, copy=False)
         if flags[0]:
@@ -225,7 +248,7 @@ def _normalize_rows_grad(xs, flags, axes, center, epsilon, offset_dtype):
         if flags[1]:
             of_offset += np.add.reduce(y, 0)
         v = y * affine[0] if flags[0] else y.copy()
-        along = xp.einsum("md,md->m", v, standard)[:, None] / count
+        along = _row_products(v, standard) / count
         if center:
             v -= np.add.reduce(v, -1, None, None, True) / count
         standard *= along
@@ -255,13 +278,23 @@ def _normalized(where, x, scale, offset, axis, epsilon, center):
     if not axes:
         raise ArgumentError(where, "at least one axis is needed", f"got axis={axis!r} for x {x.shape}", "use axis=-1")
     epsilon = config.epsilon() if epsilon is None else epsilon
-    inner = tuple(x.shape[i] for i in axes)
-    rest = tuple(i for i in builtins.range(x.ndim) if i not in axes)
+    inner = tuple([x.shape[i] for i in axes])
     xs, flags = [x], (scale is not None, offset is not None)
-    for name, value in (("gamma" if center else "scale", scale), ("beta", offset)):
-        if value is None:
-            continue
-        value = convert_to_tensor(value)
+    if scale is not None:
+        xs.append(_affine(where, "gamma" if center else "scale", scale, x, axis, inner))
+    if offset is not None:
+        xs.append(_affine(where, "beta", offset, x, axis, inner))
+    if axes == tuple(builtins.range(x.ndim - len(axes), x.ndim)):
+        return _normalize_rows(xs, flags, len(axes), center, epsilon)
+    order = (*[i for i in builtins.range(x.ndim) if i not in axes], *axes)
+    xs[0] = transpose(x, order)
+    return transpose(_normalize_rows(xs, flags, len(axes), center, epsilon), tuple(int(i) for i in np.argsort(order)))
+
+
+def _affine(where, name, value, x, axis, inner):
+    """The factors or summands `value` with the shape `inner` of the axes of x that are normalized, in a floating dtype."""
+    value = convert_to_tensor(value)
+    if value.shape != inner:
         if value.size == 1 and math.prod(inner) != 1:
             value = reshape(value, ()).broadcast_to(inner)
         if math.prod(value.shape) != math.prod(inner):
@@ -271,13 +304,8 @@ def _normalized(where, x, scale, offset, axis, epsilon, center):
                 f"{name} {value.shape}, x {x.shape}, axis={axis!r}",
                 "check the axis",
             )
-        value = value if value.shape == inner else reshape(value, inner)
-        xs.append(value if dtypes.is_floating(value.dtype) else cast(value, x.dtype))
-    if axes == tuple(builtins.range(x.ndim - len(axes), x.ndim)):
-        return _normalize_rows(xs, flags, len(axes), center, epsilon)
-    order = rest + axes
-    xs[0] = transpose(x, order)
-    return transpose(_normalize_rows(xs, flags, len(axes), center, epsilon), tuple(int(i) for i in np.argsort(order)))
+        value = reshape(value, inner)
+    return value if dtypes.is_floating(value.dtype) else cast(value, x.dtype)
 
 
 def layer_normalization(x, gamma=None, beta=None, axis=-1, epsilon=None, **kwargs):

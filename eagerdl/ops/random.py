@@ -136,12 +136,12 @@ def _float_dtype(where, dtype):
     return dtype
 
 
-_PLAIN = (float, int, np.number)
+_PLAIN = (float, int, np.integer, np.floating)
 
 
 def _number(value):
     """True for a number that is known now and has no gradient."""
-    return isinstance(value, _PLAIN) and not isinstance(value, np.complexfloating)
+    return isinstance(value, _PLAIN)
 
 
 def _known(value):

@@ -43,7 +43,7 @@ def restore(g, x, axis):
 
 def count(x, axis):
     """How many elements a reduction of `x` over `axis` combines."""
-    return math.prod(x.shape[i] for i in normalize_axes("reduction", axis, x.ndim))
+    return x.size if axis is None else math.prod([x.shape[i] for i in normalize_axes("reduction", axis, x.ndim)])
 
 
 def numpy_axis(axis):

@@ -45,6 +45,8 @@ def normalize_axes(where, axes, ndim):
     """
     if axes is None:
         return tuple(builtins.range(ndim))
+    if axes.__class__ is int:
+        return (normalize_axis(where, axes, ndim),)
     given = axes if isinstance(axes, tuple | list) else (axes,)
     out = tuple(normalize_axis(where, axis, ndim) for axis in given)
     if len(set(out)) != len(out):
@@ -62,12 +64,12 @@ def _integer(where, name, value):
 
 def shape_of(where, shape):
     """A shape argument as a tuple of ints: an int, a sequence of ints or integer tensors, or a 1-D tensor."""
-    if isinstance(shape, int) or (isinstance(shape, Tensor | np.ndarray | np.integer) and shape.ndim == 0):
+    if isinstance(shape, int | np.integer):
         shape = (shape,)
     elif isinstance(shape, Tensor | np.ndarray):
-        shape = shape.tolist()
+        shape = shape.tolist() if shape.ndim else (shape,)
     try:
-        return tuple(n.__index__() for n in shape)
+        return tuple([n.__index__() for n in shape])
     except (AttributeError, TypeError):
         raise DTypeError(
             where, "a shape is an int or a sequence of ints", f"got {shape!r}", "use () for a scalar"
@@ -315,6 +317,9 @@ def broadcast_arrays(*arrays):
 
 
 def _expanded(x, axis):
+    if axis.__class__ is int:
+        axis = normalize_axis("expand_dims", axis, x.ndim + 1)
+        return Spec((*x.shape[:axis], 1, *x.shape[axis:]), x.dtype)
     axes = axis if isinstance(axis, tuple | list) else (axis,)
     out = normalize_axes("expand_dims", tuple(axes), x.ndim + len(axes))
     rest = iter(x.shape)
@@ -431,7 +436,7 @@ def _stacked(xs, axis):
 @linear(transpose=lambda g, axis: _unstack(g, axis), infer=_stacked, promote=dtypes.to_common, variadic=True)
 def _stack(xs, axis):
     """xs: arrays of one shape -> one array, along a new axis."""
-    return devices.module_of(xs[0]).stack(xs, axis)
+    return devices.module_of(xs[0]).concatenate([x[_along(axis, None)] for x in xs], axis)
 
 
 def stack(x, axis=0):

@@ -9,7 +9,7 @@ from eagerdl import devices, dtypes
 from eagerdl.autograd import Spec, bilinear, custom
 from eagerdl.errors import ArgumentError, DTypeError, ShapeError
 from eagerdl.ops.arithmetic import conj, where
-from eagerdl.ops.conversion import astype, convert_to_tensor
+from eagerdl.ops.conversion import astype, convert_to_tensor, floating
 from eagerdl.ops.elementary import sqrt
 from eagerdl.ops.indexing import _get_item, _put, _take_along_axis, as_indices, take
 from eagerdl.ops.linalg import matmul
@@ -22,12 +22,6 @@ __all__ = [
     "average", "bincount", "corrcoef", "correlate", "digitize", "histogram", "median", "moments", "nanmedian",
     "nanpercentile", "nanquantile", "nanstd", "nanvar", "percentile", "quantile", "std", "var",
 ]  # fmt: skip
-
-
-def _floating(x):
-    """x as a tensor, integers as floatx."""
-    x = convert_to_tensor(x)
-    return x if dtypes.is_inexact(x.dtype) else astype(x, dtypes.floatx())
 
 
 # -- variance -----------------------------------------------------------------------------------
@@ -43,10 +37,10 @@ def _variance(where, x, axis, keepdims, correction):
     if x.dtype.itemsize == 2:
         x = x.astype(np.float32)
     n = math.prod([x.shape[i] for i in axes])
-    distance = x - x.sum(axes, keepdims=True) / builtins.max(n, 1)
+    distance = x - np.add.reduce(x, axes, None, None, True) / builtins.max(n, 1)
     if x.dtype.kind == "c":
         distance = np.absolute(distance)
-    return np.square(distance).sum(axes, keepdims=keepdims) / x.real.dtype.type(builtins.max(n - correction, 0))
+    return np.add.reduce(np.square(distance), axes, None, None, keepdims) / builtins.max(n - correction, 0)
 
 
 def _centered(x, axis, correction):
@@ -224,7 +218,7 @@ def _quantile(op, x, q, scale, axis, method, keepdims, skip_nans):
     """Quantiles by sorting: the element at place q (n - 1), or between the two next to it."""
     if method not in METHODS:
         raise ArgumentError(op, f"method is one of {', '.join(METHODS)}", f"got {method!r}", "use method='linear'")
-    x = _floating(x)
+    x = floating(x)
     if dtypes.is_complex(x.dtype):
         raise DTypeError(
             op, "real numbers are needed, which have an order", f"x is {x.dtype}", "use edl.real(x) or edl.abs(x)"
@@ -557,7 +551,7 @@ def corrcoef(x):
         [[ 1. -1.]
          [-1.  1.]])
     """
-    x = _floating(x)
+    x = floating(x)
     if x.ndim not in (1, 2):
         raise ShapeError(
             "corrcoef", "rows of observations are needed, one per variable", f"x has shape {x.shape}", "reshape it"

@@ -113,3 +113,30 @@ def symmetric_positive(*shape, salt=0):
 def well_conditioned(*shape, salt=0):
     """Stacks of square matrices far from singular."""
     return normal(*shape, salt=salt) * 0.3 + 2 * np.eye(shape[-1])
+
+
+def hermitian(x):
+    """The Hermitian part of matrices."""
+    return (x + np.swapaxes(x, -1, -2).conj()) / 2
+
+
+def complex_positive(n, salt=0):
+    """A Hermitian positive definite matrix, complex128."""
+    a = complex_normal(n, n, salt=salt)
+    return a @ a.conj().T + n * np.eye(n)
+
+
+def spread(*shape):
+    """Stacks of matrices with singular values near 1, 2, 3, ..., so that the vectors are well determined."""
+    m, n = shape[-2:]
+    return 0.2 * normal(*shape) + np.eye(m, n) * (np.arange(n) + 1.0)
+
+
+# Matrices without full rank, and how the error for those that are not square goes on.
+RANK_1 = np.outer([1.0, 2.0, 3.0], [1.0, 0.0, 1.0, 2.0])
+LOW_RANK = np.stack([RANK_1[:, :3], np.eye(3), np.zeros((3, 3))])
+SQUARE = r"square matrices are needed; .* has shape \(2, 3\)"
+
+# Batches of images, channels last and channels first.
+IMAGES = uniform(0.0, 1.0, 2, 5, 6, 3)
+IMAGES_FIRST = uniform(0.0, 1.0, 2, 3, 5, 6)
