@@ -96,7 +96,7 @@ def is_complex(dtype):
 
 def real_of(dtype):
     """The dtype of the real part: complex64 -> float32, complex128 -> float64, others as they are."""
-    return {complex64: float32, complex128: float64}.get(dtype, dtype)
+    return float32 if dtype == complex64 else float64 if dtype == complex128 else dtype
 
 
 def complex_of(dtype):

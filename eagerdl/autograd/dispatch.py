@@ -19,6 +19,7 @@ from eagerdl.variable import Variable
 
 ndarray, generic, asarray = np.ndarray, np.generic, np.asarray
 MISSING = object()
+ON_CPU = {ndarray}  # the types of arrays that live there
 recorders = []  # one entry per tape that records now, in any thread; while it is empty nothing is looked up
 
 
@@ -139,10 +140,10 @@ def bind_general(primitive):
     complete = count + len(primitive.params)
 
     def call(*args, **named):
-        if named or variadic or len(args) != complete:
+        if named or len(args) != complete:
             inputs, params = primitive.arguments(args, named)
         else:
-            inputs, params = args[:count], args[count:]
+            inputs, params = tuple(args[0]) if variadic else args[:count], args[count:]
         arrays = plain_arrays(inputs, promote)
         if arrays:
             try:
@@ -174,14 +175,15 @@ def settled(promote, kinds):
 
 def general(primitive, inputs, params):
     """Any op on anything: converts, lets dtypes meet, checks devices, runs, records, and explains what went wrong."""
-    inputs = [as_operand(primitive, index, x) for index, x in enumerate(inputs)]
+    inputs = [x if x.__class__ is Tensor else as_operand(primitive, index, x) for index, x in enumerate(inputs)]
     tensors = tuple(meeting(primitive, inputs))
     for x in tensors:
         if x._run is not None:
             return x._run(primitive, tensors, params)
-    if len(tensors) > 1:
-        tensors = on_one_device(primitive, tensors)
     arrays = [x._array for x in tensors]
+    if {*map(type, arrays)} != ON_CPU:
+        tensors = on_one_device(primitive, tensors)
+        arrays = [x._array for x in tensors]
     arguments = (arrays, *params) if primitive.variadic else (*arrays, *params)
     try:
         out = quietly(primitive.forward, arguments)

@@ -289,7 +289,8 @@ def unbroadcast(g, like):
         return g
     lead = g.ndim - len(shape)
     axes = (*range(lead), *[lead + i for i, n in enumerate(shape) if n == 1 and g.shape[lead + i] != 1])
-    return g.sum(axes).reshape(shape)
+    out = g.sum(axes) if axes else g
+    return out if out.shape == shape else out.reshape(shape)
 
 
 def zeros_like(x):

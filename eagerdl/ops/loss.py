@@ -274,7 +274,7 @@ def _class_numbers(target, count):
     if target.size and (target.min() < 0 or target.max() >= count):
         _refuse(target, (target < 0) | (target >= count), RangeError, f"labels must lie between 0 and {count - 1}",
                 f"output has {count} classes", "count classes from 0, or give the last layer more units")  # fmt: skip
-    return target.astype(dtypes.int32)
+    return target.astype(dtypes.int32, copy=False)
 
 
 def _refuse(target, bad, error, requirement, classes, remedy):

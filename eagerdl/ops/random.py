@@ -17,7 +17,7 @@ from eagerdl.kernels import variates
 from eagerdl.kernels.philox import Stream, blocks_for
 from eagerdl.kernels.variates import width_of, work_dtype
 from eagerdl.ops.arithmetic import where
-from eagerdl.ops.conversion import astype, convert_to_tensor
+from eagerdl.ops.conversion import astype, convert_to_tensor, floating
 from eagerdl.ops.generators import (
     Generator,
     SeedGenerator,
@@ -441,8 +441,7 @@ def dropout(inputs, rate, noise_shape=None, seed=None):
 
     Source: Srivastava et al., 2014, jmlr.org/papers/v15/srivastava14a.html.
     """
-    inputs = convert_to_tensor(inputs)
-    inputs = astype(inputs, dtypes.to_floating((inputs.dtype,))[0])
+    inputs = floating(inputs)
     try:
         rate = float(rate)
     except (TypeError, ValueError):
