@@ -91,6 +91,22 @@ def test_stop_recording_and_reset():
     assert float(tape.gradient(w, v)) == 4.0
 
 
+def test_a_tape_used_up_while_it_pauses_stays_out():
+    v = edl.Variable(3.0)
+    with edl.GradientTape() as tape:
+        y = v * v
+        with tape.stop_recording():
+            assert float(tape.gradient(y, v)) == 6.0
+        assert graph.active() is None
+    with edl.GradientTape() as outer:
+        with edl.GradientTape() as inner:
+            y = v * v
+            with outer.stop_recording():
+                inner.gradient(y, v)
+        z = v * 2.0
+    assert float(outer.gradient(z, v)) == 2.0 and graph.active() is None and not dispatch.recorders
+
+
 def test_reads_before_and_after_an_assignment_both_count():
     v = edl.Variable(3.0)
     with edl.GradientTape() as tape:

@@ -171,12 +171,15 @@ class pause:
         self.cores = cores
 
     def __enter__(self):
-        current = _active.get()
+        self.before = current = _active.get()
         rest = None if current is None or self.cores is None else recording_of(current.members.difference(self.cores))
-        self.token = _active.set(rest)
+        _active.set(rest)
 
     def __exit__(self, *exc):
-        _active.reset(self.token)
+        before = self.before
+        if before is not None and not all(core.alive for core in before.members):  # one was used up meanwhile
+            before = recording_of(frozenset(core for core in before.members if core.alive))
+        _active.set(before)
 
 
 def pick(node, index):
