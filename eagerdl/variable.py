@@ -35,7 +35,17 @@ class Variable(Tensor):
         Variable(name=v, shape=(2,), dtype=float32, [2. 3.])
     """
 
-    __slots__ = ("_initial", "aggregation", "autocast", "constraint", "layout", "name", "synchronization", "trainable")
+    __slots__ = (
+        "_initial",
+        "_now",
+        "aggregation",
+        "autocast",
+        "constraint",
+        "layout",
+        "name",
+        "synchronization",
+        "trainable",
+    )
 
     # Installed by `autograd`: makes the leaf by which tapes know a variable.
     _new_leaf: Any = None
@@ -53,6 +63,7 @@ class Variable(Tensor):
         if shape is not None and tuple(shape) != self._array.shape:
             raise ShapeError("Variable", f"the value must have shape {tuple(shape)}", f"it has {self._array.shape}",
                              "leave shape out, or reshape the value")  # fmt: skip
+        self._now = None  # what tapes keep of the value, until it is assigned
         self._initial = weakref.ref(self._array)  # to tell whether something has been assigned since
         self.name = name or "variable"
         self.trainable = trainable
@@ -105,7 +116,7 @@ class Variable(Tensor):
             array = array.astype(self._array.dtype)
         elif not isinstance(value, Tensor):
             array = array.copy()
-        self._array = devices.move(array, self.device)
+        self._array, self._now = devices.move(array, self.device), None
         return self
 
     def assign_add(self, value, *, read_value=True):
@@ -134,7 +145,7 @@ class Variable(Tensor):
         if out is None or out.shape != mine.shape:
             raise ShapeError(f"{self.name}.{where}", f"the value must broadcast to {mine.shape}", f"got {array.shape}",
                              "reduce or reshape it")  # fmt: skip
-        self._array = out if out.__class__ is mine.__class__ else np.asarray(out)
+        self._array, self._now = out if out.__class__ is mine.__class__ else np.asarray(out), None
         return self
 
     def _refuse_augmented(self, other):

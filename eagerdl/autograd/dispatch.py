@@ -42,7 +42,7 @@ def bind(primitive, body):
 
 def bind_unary(primitive):
     """An elementwise op of one tensor."""
-    forward, same = primitive.forward, primitive.same_dtype
+    forward, same, records = primitive.forward, primitive.same_dtype, primitive.pull is not None
 
     def call(x):
         if x.__class__ is Tensor or x.__class__ is Variable:
@@ -55,7 +55,7 @@ def bind_unary(primitive):
                 t = new_tensor()
                 t._array = out if out.__class__ is ndarray else as_array(out)
                 t._node = None
-                if recorders and x._node is not None:
+                if recorders and records and x._node is not None:
                     record_unary(primitive, t, x, ())
                 return t
         return general(primitive, (x,), ())
@@ -65,7 +65,7 @@ def bind_unary(primitive):
 
 def bind_binary(primitive):
     """An elementwise or bilinear op of two tensors, or of a tensor and a Python number."""
-    forward, same = primitive.forward, primitive.same_dtype
+    forward, same, records = primitive.forward, primitive.same_dtype, primitive.pull is not None
 
     def call(x1, x2):
         first, second = x1.__class__, x2.__class__
@@ -92,7 +92,7 @@ def bind_binary(primitive):
                 t = new_tensor()
                 t._array = out if out.__class__ is ndarray else as_array(out)
                 t._node = None
-                if recorders:
+                if recorders and records:
                     record_binary(primitive, t, x1, x2)
                 return t
         return general(primitive, (x1, x2), ())
@@ -103,6 +103,7 @@ def bind_binary(primitive):
 def bind_unary_with_params(primitive):
     """An op of one tensor and parameters, such as an axis."""
     forward, count, any_dtype = primitive.forward, len(primitive.params), primitive.promote is keep
+    records = primitive.pull is not None
     rest = [
         primitive.defaults[have:] for have in range(count + 1)
     ]  # the defaults of the parameters that were not given
@@ -125,7 +126,7 @@ def bind_unary_with_params(primitive):
                     t = new_tensor()
                     t._array = out if out.__class__ is ndarray else as_array(out)
                     t._node = None
-                    if recorders and x._node is not None:
+                    if recorders and records and x._node is not None:
                         record_unary(primitive, t, x, params)
                     return t
         return general(primitive, (x,), params)

@@ -97,14 +97,14 @@ class Core:
         self.alive = True
         self.watched = {}  # the leaf of a variable -> the variable
         self.tensors = ()  # weak references to the nodes of watched tensors
-        self.solo = Recording(frozenset((self,)), [] if accumulator is None else [self])
+        self.solo = Recording(frozenset((self,)), () if accumulator is None else (self,), self)
         self.shared = []  # recordings together with other cores
 
     def watches_only(self, nodes):
         """True if all that is watched, and still lives, is among `nodes`."""
-        if not nodes.issuperset(self.watched):
+        if self.tensors and any(reference() not in nodes for reference in self.tensors if reference() is not None):
             return False
-        return all(node is None or node in nodes for node in [reference() for reference in self.tensors])
+        return nodes.issuperset(self.watched)
 
     def finish(self):
         """Nobody will ask any more: clears the nodes that no other tape may ask for."""
@@ -123,10 +123,11 @@ class Core:
 class Recording:
     """A set of tapes that record together; nodes refer to it to say who may ask for them."""
 
-    __slots__ = ("forward", "members", "nodes")
+    __slots__ = ("core", "forward", "members", "nodes")
 
-    def __init__(self, members, forward):
+    def __init__(self, members, forward, core=None):
         self.members = members
+        self.core = core  # the only one of them, where there is one
         self.forward = forward  # those of them that are in forward mode, outer ones first
         self.nodes = []  # weak references
 
@@ -206,33 +207,39 @@ PICK = _Pick()
 
 def admit(node, recording):
     """True if all of `recording` watches `node` from now on: the first use of a variable under a tape of its own."""
-    if node.__class__ is not Leaf or node.owner is None or len(recording.members) != 1:
+    if node.__class__ is not Leaf or node.owner is None or recording.core is None:
         return False
-    (core,) = recording.members
     variable = node.owner()
-    if not core.auto or not variable.trainable or variable._array.dtype not in INEXACT_SET:
+    if not recording.core.auto or not variable.trainable or variable._array.dtype not in INEXACT_SET:
         return False
-    core.watched[node] = variable
+    recording.core.watched[node] = variable
     node.recording = recording
     return True
 
 
-def kept(x):
-    """What a node keeps of an input: a tensor as it is; of a variable, which may be assigned, the value now."""
-    return x if x.__class__ is Tensor else from_array(x._array, x._node)
+def saved(x, keep):
+    """What a node holds of an input: itself if a rule needs its values, of a variable the value now; else its Spec."""
+    if not keep:
+        return new_tuple(Spec, (x._array.shape, x._array.dtype))
+    if x.__class__ is Tensor:
+        return x
+    now = x._now
+    if now is None:
+        now = x._now = from_array(x._array, x._node)
+    return now
 
 
 def record_unary(primitive, out, x, params):
     """`record` for one input and one result, both plain, where one recording watches: the common case, in few steps."""
-    parent = x._node
     recording = _active.get()
-    if recording is None or primitive.pull is None:
+    if recording is None:
         return
+    parent = x._node
     if (parent.recording is not recording and not admit(parent, recording)) or recording.forward:
         record(primitive, out, (x,), params)
         return
     node = new_node()
-    node.inputs = (kept(x) if primitive.keeps[0] else new_tuple(Spec, (x._array.shape, x._array.dtype)),)
+    node.inputs = (saved(x, primitive.keeps[0]),)
     node.out = out._array if primitive.keeps_out else None
     node.params = params
     node.parents = (parent,)
@@ -250,7 +257,7 @@ def record_binary(primitive, out, x1, x2):
     if left is None and right is None:
         return
     recording = _active.get()
-    if recording is None or primitive.pull is None:
+    if recording is None:
         return
     if (
         (left is not None and left.recording is not recording and not admit(left, recording))
@@ -261,15 +268,10 @@ def record_binary(primitive, out, x1, x2):
         return
     node = new_node()
     keep_left, keep_right = primitive.keeps
-    if x1.__class__ in SCALARS:
-        node.inputs = x1, kept(x2) if keep_right else new_tuple(Spec, (x2._array.shape, x2._array.dtype))
-    elif x2.__class__ in SCALARS:
-        node.inputs = kept(x1) if keep_left else new_tuple(Spec, (x1._array.shape, x1._array.dtype)), x2
-    else:
-        node.inputs = (
-            kept(x1) if keep_left else new_tuple(Spec, (x1._array.shape, x1._array.dtype)),
-            kept(x2) if keep_right else new_tuple(Spec, (x2._array.shape, x2._array.dtype)),
-        )
+    node.inputs = (
+        x1 if x1.__class__ in SCALARS else saved(x1, keep_left),
+        x2 if x2.__class__ in SCALARS else saved(x2, keep_right),
+    )
     node.out = out._array if primitive.keeps_out else None
     node.params = ()
     node.parents = left, right
@@ -302,12 +304,8 @@ def record(primitive, out, inputs, params):
     node = new_node()
     node.primitive = primitive
     node.parents = tuple(parents)
-    node.inputs = tuple(
-        [
-            (kept(x) if keep else Spec(x.shape, x.dtype)) if isinstance(x, Tensor) else x
-            for x, keep in zip(inputs, primitive.keeps or (primitive.keep_all,) * len(inputs), strict=True)
-        ]
-    )
+    keeps = primitive.keeps or (primitive.keep_all,) * len(inputs)
+    node.inputs = tuple([saved(x, keep) if isinstance(x, Tensor) else x for x, keep in zip(inputs, keeps)])
     node.params = params
     node.recording = recording
     node.serial = next(serials)

@@ -255,16 +255,17 @@ class GradientTape(Recorder):
                             "make it with edl.GradientTape(persistent=True)")  # fmt: skip
         if isinstance(target, Tensor) and isinstance(sources, Tensor):  # no structures to take apart
             targets, leaves, build = (target,), (sources,), None
+            plain = target._array.dtype in dtypes.INEXACT_SET and sources._array.dtype in dtypes.INEXACT_SET
         else:
             targets, (leaves, build) = flatten(target)[0], flatten(sources)
-        for y in targets:
-            if not isinstance(y, Tensor):
-                raise TapeError(where, "a target must be a tensor", f"got {type(y).__name__}",
-                                "compute it with ops of eagerdl; np functions and .numpy() leave the tape")  # fmt: skip
-            if y._array.dtype not in dtypes.INEXACT_SET:
+            plain = False
+        if not plain:
+            for y in targets:
+                if not isinstance(y, Tensor):
+                    raise TapeError(where, "a target must be a tensor", f"got {type(y).__name__}",
+                                    "compute it with ops of eagerdl; np functions and .numpy() leave the tape")  # fmt: skip
                 _require_differentiable(where, y, "target")
-        for x in leaves:
-            if not isinstance(x, Tensor) or x._array.dtype not in dtypes.INEXACT_SET:
+            for x in leaves:
                 _require_differentiable(where, x, "source")
         if not self._persistent and self._recording:
             self._stop()
@@ -413,31 +414,32 @@ def sweep(core, targets, cotangents, sources, consume=False):
         g = pending.pop(node)
         if node in wanted:
             gradients[node] = g
-        parents, primitive, needs = node.parents, node.primitive, []
-        for parent in parents:
-            if leads is None:
-                needs.append(parent is not None and (parent.recording is solo or belongs(parent, core)))
-            else:
-                needs.append(parent in leads)
+        parents = node.parents
+        if leads is None:
+            needs = [p is not None and (p.recording is solo or belongs(p, core)) for p in parents]
+        else:
+            needs = [p in leads for p in parents]
         if True not in needs:
             continue
-        if primitive is PICK:
+        if node.primitive is PICK:
             _add_result(pending, heap, parents[0], node.params[0], g)
             continue
         out = None if node.out is None else node.revive()
         if g.__class__ is dict:  # an op with several results, of which some were used
             g = tuple([g.get(index) for index in range(node.out if out is None else len(out))])
-        backs = primitive.pull(g, out, needs, node.inputs, node.params)
+        backs = node.primitive.pull(g, out, needs, node.inputs, node.params)
         for parent, need, back in zip(parents, needs, backs):
-            if need and back is not None:
-                if parent in pending:
-                    pending[parent] = pending[parent] + back
-                else:
-                    pending[parent] = back
-                    if parent.primitive is not None:
-                        heappush(heap, (-parent.serial, parent))
+            if not need or back is None:
+                continue
+            if parent in pending:
+                pending[parent] = pending[parent] + back
+            else:
+                pending[parent] = back
+                if parent.primitive is not None:
+                    heappush(heap, (-parent.serial, parent))
         if consume and node.recording is solo:
-            node.clear()
+            node.inputs = node.parents = ()  # frees what was saved, while the sweep goes on
+            node.out = node.recording = None
     gradients.update(pending)  # what is left belongs to leaves
     return [gradients.get(node) for node in sources]
 
