@@ -42,7 +42,7 @@ class Node:
     """One recorded op: how a tensor was computed.
 
     `inputs` holds each input itself where a rule needs its values (a variable as the tensor that it was then), else its
-    Spec; numbers as they are. `out` is the array that came out where a rule needs it; for ops with several results a
+    (shape, dtype); numbers as they are. `out` is the array that came out where a rule needs it; for ops with several results a
     tuple of them, or their number. It holds no tensor that came out, which would be a cycle. Later nodes have higher
     serial numbers.
     """
@@ -57,6 +57,10 @@ class Node:
     def is_watched(self):
         """True while some tape could ask for this node."""
         return self.recording is not None and any(core.alive for core in self.recording.members)
+
+    def arguments(self):
+        """The inputs as rules take them: tensors and numbers, and Specs of those whose values were not kept."""
+        return [new_tuple(Spec, x) if x.__class__ is tuple else x for x in self.inputs]
 
     def revive(self):
         """What came out, as a tensor on the graph again; None where it was not kept."""
@@ -217,10 +221,8 @@ def admit(node, recording):
     return True
 
 
-def saved(x, keep):
-    """What a node holds of an input: itself if a rule needs its values, of a variable the value now; else its Spec."""
-    if not keep:
-        return new_tuple(Spec, (x._array.shape, x._array.dtype))
+def kept(x):
+    """What a node holds of an input whose values a rule needs: itself; of a variable, which may be assigned, the value now."""
     if x.__class__ is Tensor:
         return x
     now = x._now
@@ -239,7 +241,8 @@ def record_unary(primitive, out, x, params):
         record(primitive, out, (x,), params)
         return
     node = new_node()
-    node.inputs = (saved(x, primitive.keeps[0]),)
+    a = x._array
+    node.inputs = (kept(x) if primitive.keeps[0] else (a.shape, a.dtype),)
     node.out = out._array if primitive.keeps_out else None
     node.params = params
     node.parents = (parent,)
@@ -269,8 +272,8 @@ def record_binary(primitive, out, x1, x2):
     node = new_node()
     keep_left, keep_right = primitive.keeps
     node.inputs = (
-        x1 if x1.__class__ in SCALARS else saved(x1, keep_left),
-        x2 if x2.__class__ in SCALARS else saved(x2, keep_right),
+        x1 if x1.__class__ in SCALARS else kept(x1) if keep_left else (x1._array.shape, x1._array.dtype),
+        x2 if x2.__class__ in SCALARS else kept(x2) if keep_right else (x2._array.shape, x2._array.dtype),
     )
     node.out = out._array if primitive.keeps_out else None
     node.params = ()
@@ -305,7 +308,12 @@ def record(primitive, out, inputs, params):
     node.primitive = primitive
     node.parents = tuple(parents)
     keeps = primitive.keeps or (primitive.keep_all,) * len(inputs)
-    node.inputs = tuple([saved(x, keep) if isinstance(x, Tensor) else x for x, keep in zip(inputs, keeps)])
+    node.inputs = tuple(
+        [
+            x if not isinstance(x, Tensor) else kept(x) if keep else (x._array.shape, x._array.dtype)
+            for x, keep in zip(inputs, keeps)
+        ]
+    )
     node.params = params
     node.recording = recording
     node.serial = next(serials)

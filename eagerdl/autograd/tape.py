@@ -427,7 +427,7 @@ def sweep(core, targets, cotangents, sources, consume=False):
         out = None if node.out is None else node.revive()
         if g.__class__ is dict:  # an op with several results, of which some were used
             g = tuple([g.get(index) for index in range(node.out if out is None else len(out))])
-        backs = node.primitive.pull(g, out, needs, node.inputs, node.params)
+        backs = node.primitive.pull(g, out, needs, node.arguments(), node.params)
         for parent, need, back in zip(parents, needs, backs):
             if not need or back is None:
                 continue
