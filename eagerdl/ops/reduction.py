@@ -18,7 +18,7 @@ __all__ = [
     "nanmax", "nanmean", "nanmin", "nanprod", "nansum", "prod", "ptp", "sum",
 ]  # fmt: skip
 
-ndarray, add_up = np.ndarray, np.add.reduce
+ndarray, add_up, empty = np.ndarray, np.add.reduce, np.empty
 
 
 # -- what reductions share ----------------------------------------------------------------------
@@ -132,7 +132,7 @@ def sum(x, axis=None, keepdims=False, dtype=None):
         x = x.astype(dtypes.standardize(dtype, "sum"))
     wider = COMBINED_IN.get(x.dtype)
     if wider is None and axis is None and x.__class__ is ndarray:  # spares a call
-        return add_up(x, None, None, None, keepdims)
+        return add_up(x, None, None, empty((1,) * x.ndim if keepdims else (), x.dtype), keepdims)
     out = _reduce("sum", np.add, "sum", x, axis, wider if dtype is None else x.dtype, keepdims)
     return out.astype(x.dtype) if wider is dtypes.float32 else out
 
