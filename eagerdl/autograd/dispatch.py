@@ -243,6 +243,7 @@ def as_operand(primitive, index, x):
 
 
 def as_dtype(primitive, x, dtype):
+    """A tensor or number as a tensor of `dtype`."""
     if x.__class__ in SCALARS:
         return from_array(to_array(x, dtype, where=primitive.name))
     return x if x.dtype == dtype else x.astype(dtype)

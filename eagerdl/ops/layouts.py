@@ -69,6 +69,7 @@ def padded(x, before, after, fill_value=0):
 
 
 def check_choice(where, name, value, allowed):
+    """Refuses a string that is none of `allowed`."""
     if value not in allowed:
         raise ArgumentError(
             where, f"{name} is one of {', '.join(map(repr, allowed))}", f"got {value!r}", "check the spelling"

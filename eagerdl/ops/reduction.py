@@ -9,7 +9,7 @@ from eagerdl import devices, dtypes
 from eagerdl.autograd import Spec, custom, linear
 from eagerdl.autograd.primitive import zeros_like
 from eagerdl.errors import ArgumentError
-from eagerdl.ops.arithmetic import conj, maximum, not_equal, where
+from eagerdl.ops.arithmetic import conj, equal, maximum, not_equal, where
 from eagerdl.ops.conversion import astype, convert_to_tensor
 from eagerdl.ops.shape import broadcast_to, concatenate, normalize_axes, normalize_axis, reshape, transpose
 
@@ -481,7 +481,7 @@ def nanmean(x, axis=None, keepdims=False):
         return mean(x, axis, keepdims)
     # In float32 or wider: the sum of many float16 numbers may exceed their range where the mean does not.
     wide = x.astype(dtypes.float32) if x.dtype.itemsize == 2 else x
-    left = astype(sum(nans == False, axis, keepdims), dtypes.real_of(wide.dtype))  # noqa: E712  (elementwise)
+    left = astype(sum(equal(nans, False), axis, keepdims), dtypes.real_of(wide.dtype))
     return astype(sum(wide, axis, keepdims) / left, x.dtype)
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from eagerdl import devices, dtypes
 from eagerdl.autograd import Spec, bilinear, custom
 from eagerdl.errors import ArgumentError, DTypeError, ShapeError
-from eagerdl.ops.arithmetic import conj, where
+from eagerdl.ops.arithmetic import conj, equal, where
 from eagerdl.ops.conversion import astype, convert_to_tensor, floating
 from eagerdl.ops.elementary import sqrt
 from eagerdl.ops.indexing import _get_item, _put, _take_along_axis, as_indices, take
@@ -159,7 +159,7 @@ def nanvar(x, axis=None, keepdims=False):
         return var(x, axis, keepdims)
     dtype = dtypes.real_of(x.dtype)
     wide = astype(x, dtypes.float32) if x.dtype.itemsize == 2 else x
-    left = astype(sum(nans == False, axis, True), dtypes.real_of(wide.dtype))  # noqa: E712  (elementwise)
+    left = astype(sum(equal(nans, False), axis, True), dtypes.real_of(wide.dtype))
     distance = where(nans, 0, wide - sum(wide, axis, True) / where(left == 0, 1, left))
     squares = sum(distance * conj(distance), axis, True) / where(left == 0, np.nan, left)
     return astype(reshape(squares, reduced_shape("nanvar", x, axis, keepdims)), dtype)
