@@ -14,7 +14,7 @@ from eagerdl.ops.shape import normalize_axis, reshape, shape_of
 from eagerdl.tensor import Tensor, new_tensor
 from eagerdl.variable import Variable
 
-__all__ = ["get_item", "select", "slice", "slice_update", "take", "take_along_axis"]
+__all__ = ["get_item", "select", "slice", "slice_update", "take", "take_along_axis", "unravel_index"]
 
 PLAIN = frozenset((int, builtins.slice, type(None), type(Ellipsis)))  # parts of an index that need no care
 LARGE = 1 << 14  # elements from which a sparse matrix adds rows faster than NumPy does
@@ -275,6 +275,39 @@ def take(x, indices, axis=None):
     if axis is None:
         return _take(x if x.ndim == 1 else reshape(x, (-1,)), indices, 0)
     return _take(x, indices, normalize_axis("take", axis, x.ndim))
+
+
+def _unraveled(indices, shape):
+    return tuple(Spec(indices.shape, dtypes.int32) for _ in shape)
+
+
+@custom(infer=_unraveled, several=True)
+def _unravel_index(indices, shape):
+    """indices (...) in the elements of `shape` -> for each of its axes (...) int32."""
+    size = math.prod(shape)
+    if devices.module_of(indices) is np and indices.size and (indices.min() < -size or indices.max() >= size):
+        raise RangeError("unravel_index", f"indices must lie inside the {size} elements of shape {shape}",
+                         f"they reach from {indices.min()} to {indices.max()}", "check the shape")  # fmt: skip
+    found = devices.module_of(indices).unravel_index(indices % builtins.max(size, 1), shape)
+    return tuple([places.astype(dtypes.int32) for places in found])
+
+
+def unravel_index(indices, shape):
+    """indices (...) integers -> a tuple with, for each axis of `shape`, (...) int32. Where flat indices lie in an array.
+
+    Args:
+        indices: places in the elements of an array in row order; negative ones count from the end.
+        shape: the shape of that array.
+
+    Raises:
+        RangeError: if an index is outside (on the CPU).
+        DTypeError: for indices that are no integers.
+
+    Example:
+        >>> edl.unravel_index([1, 5], (2, 3))
+        (Tensor(shape=(2,), dtype=int32, [0 1]), Tensor(shape=(2,), dtype=int32, [1 2]))
+    """
+    return _unravel_index(as_indices("unravel_index", indices), shape_of("unravel_index", shape))
 
 
 def _along(index, shape, axis):

@@ -24,6 +24,9 @@ def _slice_update(x, start, updates):
 
 
 CASES = {
+    "unravel_index": [case(integers(0, 24, 5), (2, 3, 4), order=0), case(np.array(7), (8,), order=0),
+                      case(np.array([-1, 2]), (2, 3), reference=lambda i, shape: np.unravel_index(i % 6, shape), order=0)],
+
     "get_item": [case(normal(3, 4), key, reference=lambda x, key: x[key]) for key in KEYS] + [
         case(normal(300, 80), integers(0, 300, 400), reference=lambda x, key: x[key], order=1),
         case(complex_normal(3), [0, 0, 2], reference=lambda x, key: x[key], dtypes=()),
@@ -60,6 +63,9 @@ CASES = {
 }  # fmt: skip
 
 FAILURES = [
+    fails("unravel_index", integers(0, 9, 3) + 9, (2, 3), error=RangeError, match=r"\[unravel_index\] indices must lie inside the 6"),
+    fails("unravel_index", normal(2), (2, 3), error=DTypeError, match=r"\[unravel_index\] indices must be integers"),
+
     fails("get_item", normal(3), 3, error=RangeError,
           match=r"\[getitem\] an index must lie inside its axis.*out of bounds"),
     fails("get_item", normal(3), [0, -4], error=RangeError, match=r"\[getitem\] an index must lie inside its axis.*-4"),
