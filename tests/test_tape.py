@@ -107,6 +107,17 @@ def test_a_tape_used_up_while_it_pauses_stays_out():
     assert float(outer.gradient(z, v)) == 2.0 and graph.active() is None and not dispatch.recorders
 
 
+def test_a_tape_used_up_while_it_pauses_leaves_others_recording():
+    v = edl.Variable(3.0)
+    with edl.GradientTape() as outer:
+        with edl.GradientTape() as inner:
+            y = v * v
+            with inner.stop_recording():
+                inner.gradient(y, v)
+                z = v * 2.0
+    assert float(outer.gradient(z, v)) == 2.0
+
+
 def test_reads_before_and_after_an_assignment_both_count():
     v = edl.Variable(3.0)
     with edl.GradientTape() as tape:

@@ -32,9 +32,11 @@ class Recorder:
         if not self._recording:
             return
         self._recording = False
-        current = graph._active.get()
-        if current is not None:
-            graph._active.set(None if len(current.members) == 1 else recording_of(current.members - {self._core}))
+        current, core = graph._active.get(), self._core
+        if current is core.solo:
+            graph._active.set(None)
+        elif current is not None:
+            graph._active.set(recording_of(current.members - {core}))
         dispatch.recorders.pop()
 
 
