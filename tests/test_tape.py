@@ -353,6 +353,17 @@ def test_custom_gradient_with_variables_and_several_results():
     assert [float(g) for g in tape.gradient([a, b], [x, y, w])] == [3.0, 100.0, 5.0]
 
 
+def test_unused_results_of_a_custom_gradient_get_zeros_even_where_they_are_infinite():
+    @edl.custom_gradient
+    def f(x):
+        return (x * 2.0, x / 0.0), lambda up, other: up * 2.0 + other
+
+    x = edl.Variable(3.0)
+    with edl.GradientTape() as tape:
+        y, _ = f(x)
+    assert float(tape.gradient(y, x)) == 2.0
+
+
 def test_custom_gradient_refuses_what_is_no_pair_or_too_few_gradients():
     with pytest.raises(ArgumentError, match=r"returns \(value, grad\)"):
         edl.custom_gradient(lambda x: x)(edl.constant(1.0))
@@ -456,6 +467,23 @@ def test_a_persistent_tape_keeps_and_another_tape_is_respected(no_collector):
     assert outer.gradient(loss, x) is not None and outer.gradient(loss, x) is not None
     del outer, inner
     assert saved() is None
+
+
+@pytest.mark.parametrize(
+    "wrap", [edl.recompute_grad, lambda f: edl.custom_gradient(lambda x: (f(x), lambda up: up * f(x)))]
+)
+def test_functions_with_own_gradients_are_freed_too(no_collector, wrap):
+    x = edl.Variable(np.ones(10))
+    with edl.GradientTape() as tape:
+        hidden = wrap(edl.exp)(x * 1.0)
+        saved = saved_array(hidden)
+        loss = edl.sum(edl.sin(hidden))
+    del hidden
+    tape.gradient(loss, x)
+    assert saved() is None
+    with edl.GradientTape():
+        dropped = saved_array(wrap(edl.exp)(x * 1.0))
+        assert dropped() is None
 
 
 def test_many_steps_leave_no_garbage(no_collector):

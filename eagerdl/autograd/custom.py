@@ -5,6 +5,8 @@ import inspect
 
 from eagerdl.autograd import graph
 from eagerdl.autograd.forward import alias
+from eagerdl.autograd.graph import Spec
+from eagerdl.autograd.primitive import zeros_like
 from eagerdl.autograd.tape import GradientTape
 from eagerdl.errors import ArgumentError
 from eagerdl.tensor import Tensor, from_array
@@ -14,7 +16,7 @@ from eagerdl.tree import flatten, map_structure
 class Rule:
     """Stands for a primitive in the node of a function whose derivative the user gave."""
 
-    keeps, keeps_out, push = None, True, None
+    keeps, keeps_out, push = None, False, None
 
     def __init__(self, name, pull, keep_all=False):
         self.name = name
@@ -54,17 +56,19 @@ def custom_gradient(f):
                                 "return the value and a function of the upstream gradient")  # fmt: skip
         value, grad = result
         leaves, build = flatten(value)
-        outs = tuple([from_array(y._array if isinstance(y, Tensor) else y) for y in leaves])
+        outs = tuple([from_array(y._array) if isinstance(y, Tensor) else Tensor(y) for y in leaves])
+        # What `pull` closes over hangs on the node of the results, so it may not hold them: they would never be freed.
+        specs, count = [Spec(y.shape, y.dtype) for y in outs], len(inputs)
 
         def pull(g, out, needs, revived, params):
             gs = g if isinstance(g, tuple) else (g,)
-            upstream = [_zeros_if_none(one, y) for one, y in zip(gs, outs, strict=True)]
+            upstream = [zeros_like(y) if one is None else one for one, y in zip(gs, specs, strict=True)]
             wants_variables = bool(variables) and _accepts_variables(grad)
             got = grad(*upstream, variables=list(variables)) if wants_variables else grad(*upstream)
             backs, more = got if wants_variables else (got, [None] * len(variables))
             backs = flatten(backs)[0] + list(more)
-            if len(backs) != len(inputs) + len(variables):
-                raise ArgumentError(where, f"grad must return {len(inputs)} gradients, one per tensor argument",
+            if len(backs) != count + len(variables):
+                raise ArgumentError(where, f"grad must return {count} gradients, one per tensor argument",
                                     f"it returned {len(backs) - len(variables)}", "return None for those without one")  # fmt: skip
             return [b if b is None or isinstance(b, Tensor) else Tensor(b) for b in backs]
 
@@ -77,10 +81,6 @@ def custom_gradient(f):
 def _others(tape):
     """The cores that record beside `tape`."""
     return graph.active().members - {tape._core}
-
-
-def _zeros_if_none(g, y):
-    return from_array(0 * y._array) if g is None else g
 
 
 def _accepts_variables(grad):
@@ -136,7 +136,7 @@ def recompute_grad(f):
                 floating = [x for x, need in zip(fresh, needs, strict=False) if need]
                 tape.watch(floating)
                 results = flatten(f(*new_args, **new_kwargs))[0]
-            upstream = [_zeros_if_none(one, y) for one, y in zip(gs, results, strict=True)]
+            upstream = [zeros_like(y) if one is None else one for one, y in zip(gs, results, strict=True)]
             found = iter(tape.gradient(results, floating + variables, output_gradients=upstream))
             return [next(found) if need else None for need in needs[: len(inputs)]] + list(found)
 

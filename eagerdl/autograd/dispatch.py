@@ -104,9 +104,7 @@ def bind_unary_with_params(primitive):
     """An op of one tensor and parameters, such as an axis."""
     forward, count, any_dtype = primitive.forward, len(primitive.params), primitive.promote is keep
     records = primitive.pull is not None
-    rest = [
-        primitive.defaults[have:] for have in range(count + 1)
-    ]  # the defaults of the parameters that were not given
+    rest = [primitive.defaults[have:] for have in range(count + 1)]  # what completes so many given parameters
     rest = [None if inspect.Parameter.empty in defaults else defaults for defaults in rest]
 
     def call(x=MISSING, *params, **named):

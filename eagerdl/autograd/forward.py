@@ -4,7 +4,8 @@ import weakref
 
 from eagerdl import dtypes
 from eagerdl.autograd import graph
-from eagerdl.autograd.graph import PICK, Core, Leaf
+from eagerdl.autograd.graph import PICK, Core
+from eagerdl.autograd.primitive import zeros_like
 from eagerdl.autograd.tape import (
     GradientTape,
     Recorder,
@@ -12,10 +13,9 @@ from eagerdl.autograd.tape import (
     _or_unconnected,
     _require_differentiable,
     watch,
-    zeros_like,
 )
 from eagerdl.errors import ArgumentError
-from eagerdl.tensor import Tensor, from_array
+from eagerdl.tensor import from_array
 from eagerdl.tree import flatten
 
 
@@ -112,7 +112,7 @@ def transpose_of_pull(primitive, out, inputs, tangents, params):
         tape.watch([g for g in gs if g is not None])
         backs = primitive.pull(gs if isinstance(out, tuple) else gs[0], out, needs, tuple(inputs), params)
     pairs = [(back, t) for back, t in zip(backs, tangents, strict=True) if back is not None and t is not None]
-    pairs = [(back, t) for back, t in pairs if isinstance(back._node, graph.Node)]
+    pairs = [(back, t) for back, t in pairs if back._node is not None]
     if not pairs:
         return tuple(None for _ in outs) if isinstance(out, tuple) else None
     wanted = [g for g in gs if g is not None]
@@ -140,6 +140,3 @@ def alias(x):
     out = from_array(x._array)
     graph.record(_Identity, out, (x,), ())
     return out
-
-
-__all__ = ["ForwardAccumulator", "Leaf", "Tensor", "alias", "transpose_of_pull"]

@@ -6,7 +6,7 @@ from eagerdl.autograd.forward import ForwardAccumulator, alias
 from eagerdl.autograd.tape import GradientTape
 from eagerdl.errors import ArgumentError, ShapeError
 from eagerdl.tensor import Tensor, from_array, to_array
-from eagerdl.tree import flatten, map_structure
+from eagerdl.tree import map_structure
 
 
 def _fresh(tree):
@@ -174,8 +174,3 @@ def hvp(fun, primals, tangents):
     slopes = grad(fun, tuple(range(len(args))))
     product = jvp(slopes, args, directions)[1]
     return product[0] if single else product
-
-
-def flat(tree):
-    """The tensors of a nested structure, as a list."""
-    return flatten(tree)[0]

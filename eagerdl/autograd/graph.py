@@ -52,7 +52,7 @@ class Node:
     def clear(self):
         """Forgets how the tensor was computed."""
         self.inputs = self.parents = self.params = ()
-        self.out = self.recording = None
+        self.out = self.primitive = self.recording = None
 
     def is_watched(self):
         """True while some tape could ask for this node."""
@@ -84,7 +84,6 @@ class Leaf(Node):
 
     def __init__(self, owner=None):
         self.clear()
-        self.primitive = None
         self.serial = 0
         self.owner = None if owner is None else weakref.ref(owner)
 

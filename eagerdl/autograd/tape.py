@@ -8,6 +8,7 @@ import numpy as np
 from eagerdl import devices, dtypes
 from eagerdl.autograd import dispatch, graph
 from eagerdl.autograd.graph import PICK, Core, Leaf, belongs, recording_of, weak
+from eagerdl.autograd.primitive import zeros_like
 from eagerdl.errors import ArgumentError, DTypeError, NotBatched, ShapeError, TapeError
 from eagerdl.tensor import Tensor, batches, from_array, refuse_in_batch, to_array
 from eagerdl.tree import flatten
@@ -290,7 +291,9 @@ class GradientTape(Recorder):
         finally:
             self._done()
         return [
-            None if column[0] is None else Tensor._pack([zeros_like(x) if g is None else g for g in column])
+            None
+            if all(g is None for g in column)
+            else Tensor._pack([zeros_like(x) if g is None else g for g in column])
             for x, column in zip(leaves, zip(*rows))
         ]
 
@@ -346,11 +349,6 @@ def ones_like(y):
             found = _one[array.dtype] = np.ones((), array.dtype)
         return from_array(found)
     return from_array(devices.module_of(array).ones(array.shape, array.dtype))
-
-
-def zeros_like(y):
-    """A tensor of zeros with the shape, dtype and device of `y`."""
-    return from_array(devices.module_of(y._array).zeros(y.shape, y.dtype))
 
 
 def _or_unconnected(g, x, unconnected):
@@ -441,7 +439,7 @@ def sweep(core, targets, cotangents, sources, consume=False):
                     heappush(heap, (-parent.serial, parent))
         if consume and node.recording is solo:
             node.inputs = node.parents = ()  # frees what was saved, while the sweep goes on
-            node.out = node.recording = None
+            node.out = node.primitive = node.recording = None
     gradients.update(pending)  # what is left belongs to leaves
     return [gradients.get(node) for node in sources]
 
