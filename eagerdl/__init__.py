@@ -13,7 +13,7 @@ Every function of arrays is here and in `edl.ops` as the same object; areas are 
 
 import warnings as _warnings
 
-from eagerdl import config, datasets, errors, linalg, nn, ops, tree, utils
+from eagerdl import config, datasets, debugging, errors, linalg, mixed_precision, nn, ops, saving, tree, utils
 from eagerdl import fft as _fft
 from eagerdl.autograd import (
     ForwardAccumulator,
@@ -32,14 +32,22 @@ from eagerdl.autograd import (
 )
 from eagerdl.devices import device
 from eagerdl.errors import install_traceback_filter as _install_traceback_filter
-from eagerdl.nn import Module
+from eagerdl.nn import Layer, Module, activations, constraints, initializers, regularizers
+from eagerdl.jit import function
+from eagerdl.models import Model, Sequential
+from eagerdl.nn import Input, InputSpec
+from eagerdl.nn import symbolic as _symbolic
 from eagerdl.ops import *  # noqa: F403
 from eagerdl.ops import image, random
 from eagerdl.tensor import Tensor, TensorSpec
+from eagerdl.train import callbacks, losses, metrics, optimizers
+from eagerdl.train.optimizers.clipping import clip_by_global_norm
 from eagerdl.variable import Variable
 
 __version__ = "0.1.0"
 
+layers = nn  # as Keras calls the room
+KerasTensor = _symbolic.SymbolicTensor
 fft = _fft  # the area; `edl.ops.fft` is Keras' function, to which calling the area leads
 
 _install_traceback_filter()

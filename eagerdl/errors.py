@@ -57,6 +57,18 @@ class AllocationError(EagerdlError, MemoryError):
     """The result would not fit into memory."""
 
 
+class DownloadError(EagerdlError, RuntimeError):
+    """A file of the network cannot be had, or is not the one that was asked for."""
+
+
+class NumericsError(EagerdlError, ArithmeticError):
+    """A result is NaN or infinite where it must not be."""
+
+
+class PackageError(EagerdlError, ImportError):
+    """A package that only some functions need is not installed."""
+
+
 class TapeError(EagerdlError, RuntimeError):
     """A tape was asked for something it cannot know."""
 

@@ -76,7 +76,7 @@ class Tensor:
          [15. 22.]])
     """
 
-    __slots__ = ("__weakref__", "_array", "_node")
+    __slots__ = ("__weakref__", "_array", "_mask", "_node")  # _mask: set by layers that mask, else unset
     __array_priority__ = 100.0
 
     # Installed by `ops`: how a list that holds tensors becomes one tensor, ufuncs and NumPy functions as ops.
@@ -85,6 +85,8 @@ class Tensor:
     _unbatch: Any = None
     # How a subclass that stands for something else than one array runs an op: a function (primitive, inputs, params).
     _run: Any = None
+    # How a symbolic tensor takes over a function made of several ops: a function (function, args, named).
+    _call: Any = None
     _ufuncs: ClassVar[dict] = {}
     _functions: ClassVar[dict] = {}
 
@@ -332,6 +334,7 @@ class Tensor:
         return [name for name in object.__dir__(self) if name not in FOREIGN_ATTRIBUTES]
 
 
+symbols = []  # not empty once a symbolic tensor was made
 batches = []  # one entry per function that runs for a whole batch at once, in any thread
 _in_batch = contextvars.ContextVar("eagerdl_in_batch", default=False)
 

@@ -38,11 +38,14 @@ class Variable(Tensor):
     __slots__ = (
         "_initial",
         "_now",
+        "_path",
         "aggregation",
         "autocast",
         "constraint",
         "layout",
+        "learning_rate_multiplier",
         "name",
+        "regularizer",
         "synchronization",
         "trainable",
     )
@@ -69,6 +72,7 @@ class Variable(Tensor):
         self.trainable = trainable
         self.autocast, self.aggregation, self.synchronization = autocast, aggregation, synchronization
         self.layout, self.constraint = layout, constraint
+        self.regularizer = self.learning_rate_multiplier = self._path = None
         self._node = Variable._new_leaf(self)
 
     @property
@@ -82,8 +86,8 @@ class Variable(Tensor):
 
     @property
     def path(self):
-        """The name, as Keras spells it."""
-        return self.name
+        """The names from the outermost layer down to this variable; its own name where no layer made it."""
+        return self._path or self.name
 
     def ref(self):
         """A hashable handle whose ``deref()`` is this variable, for dictionaries as in TF."""

@@ -24,10 +24,13 @@ LAYERS = [
     {"variable"},
     {"autograd"},
     {"ops"},
-    {"fft", "linalg", "utils"},
-    {"nn", "jit"},
+    {"fft", "linalg", "registry", "storage"},
+    {"jit"},
+    {"nn", "data"},
     {"train"},
-    {"data", "datasets", "debugging", "wrappers", "demo", "doctor", "cli", "__main__", "__init__"},
+    {"models"},
+    {"saving"},
+    {"datasets", "debugging", "utils", "wrappers", "mixed_precision", "demo", "doctor", "cli", "__main__", "__init__"},
 ]
 RANK = {room: rank for rank, rooms in enumerate(LAYERS) for room in rooms}
 # In the lowest and the highest layer rooms may use each other; elsewhere neighbours stay apart.

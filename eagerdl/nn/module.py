@@ -1,11 +1,11 @@
 """`Module`: an object that finds the variables in its attributes."""
 
 import math
-import re
 from collections.abc import Iterator
 from typing import Any
 
 from eagerdl.errors import ArgumentError
+from eagerdl.nn.names import snake_case
 from eagerdl.variable import Variable
 
 __all__ = ["Module"]
@@ -59,7 +59,7 @@ class Module:
                     type(self).__name__,
                     "name must be a non-empty string without '/'",
                     f"got {name!r}",
-                    f"leave it out to get {_snake_case(type(self).__name__)!r}",
+                    f"leave it out to get {snake_case(type(self).__name__)!r}",
                 )
             self._name = name
 
@@ -67,7 +67,7 @@ class Module:
     def name(self) -> str:
         """The name given to `__init__`, or the class name in snake case."""
         # Reading with a default keeps subclasses working that never call super().__init__().
-        return vars(self).get("_name") or _snake_case(type(self).__name__)
+        return vars(self).get("_name") or snake_case(type(self).__name__)
 
     @property
     def variables(self) -> tuple[Variable, ...]:
@@ -142,8 +142,3 @@ def _describe(path: str, item: Any) -> str:
 
 def _count(number: int, noun: str) -> str:
     return f"{number:,} {noun}" + ("" if number == 1 else "s")
-
-
-def _snake_case(name: str) -> str:
-    """`LSTMCell` -> `lstm_cell`, `Conv2D` -> `conv2d`."""
-    return re.sub(r"(?<=[a-z])(?=[A-Z])|(?<=.)(?=[A-Z][a-z])", "_", name).lower()

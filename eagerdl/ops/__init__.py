@@ -49,4 +49,5 @@ from eagerdl.ops import variable  # noqa: F401  # isort: skip  installs the scat
 __all__ = [name for name, value in globals().items() if not name.startswith("_") and not isinstance(value, _Module)]
 __all__ += ["__array_api_version__", "__array_namespace_info__", "image", "random"]
 
+operators.open_namespace(globals())
 operators.install_numpy_functions({name: globals()[name] for name in __all__})

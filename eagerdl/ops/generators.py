@@ -64,7 +64,7 @@ class Generator:
     uniform: Callable[..., Tensor]
 
     def __init__(self, seed=None):
-        self._set(_fresh_key() if seed is None else _check_seed("Generator", seed, 128))
+        self._set(fresh_key() if seed is None else _check_seed("Generator", seed, 128))
 
     def _set(self, key, counter=0):
         with devices.device("cpu"):
@@ -182,7 +182,7 @@ class SeedGenerator:
             )
         self._initial_seed = seed
         self.name = name or "seed_generator"
-        seed = _fresh_key() & 0xFFFFFFFF if seed is None else _check_seed("SeedGenerator", seed, 32)
+        seed = fresh_key() & 0xFFFFFFFF if seed is None else _check_seed("SeedGenerator", seed, 32)
         with devices.device("cpu"):
             self.state = Variable(
                 np.array([seed, 0], np.uint32), trainable=False, aggregation="none", name="seed_generator_state"
@@ -254,7 +254,7 @@ def set_seed(seed):
         state.assign(np.array([seed, GLOBAL_KEY, 0], np.uint64))
 
 
-def _fresh_key():
+def fresh_key():
     """128 bits from the global generator."""
     low, high = Stream(get_global_generator()._take(1)._array, np).blocks(0, 1)[:2].tolist()
     return low | high << 64

@@ -1,5 +1,8 @@
 """Installs operators and methods on `Tensor`: aliases of the ops themselves, so that they cost no extra call."""
 
+import functools
+import types
+
 import numpy as np
 
 from eagerdl.ops import (
@@ -22,7 +25,7 @@ from eagerdl.ops import (
 )
 from eagerdl.ops.shape import _reshape as to_shape
 from eagerdl.ops.shape import broadcast_to, expand_dims, ravel, squeeze, stack, swapaxes, transpose
-from eagerdl.tensor import Tensor
+from eagerdl.tensor import Tensor, symbols
 
 
 def reflected(op):
@@ -107,6 +110,46 @@ Tensor.T = property(transpose, doc="The tensor with its axes reversed.")
 Tensor.mT = property(linalg.matrix_transpose, doc="The tensor with its last two axes exchanged.")
 Tensor.real = property(complex.real, doc="The real part.")
 Tensor.imag = property(complex.imag, doc="The imaginary part.")
+
+
+def open_to_symbols(function):
+    """A function made of several ops, such that a symbolic tensor among its arguments takes the call over as a whole."""
+
+    @functools.wraps(function)
+    def call(*args, **named):
+        if symbols:
+            symbolic = _symbolic((*args, *named.values()))
+            if symbolic is not None:
+                return symbolic._call(function, args, named)
+        return function(*args, **named)
+
+    return call
+
+
+def _symbolic(values):
+    """The first symbolic tensor in nested lists, tuples and dicts."""
+    for x in values:
+        if isinstance(x, Tensor):
+            if x._call is not None:
+                return x
+        elif isinstance(x, list | tuple | dict):
+            found = _symbolic(x.values() if isinstance(x, dict) else x)
+            if found is not None:
+                return found
+    return None
+
+
+# They answer for symbolic tensors as for others.
+ABOUT_SHAPES = {"shape", "ndim", "dtype", "size", "is_tensor", "isdtype", "can_cast", "result_type"}
+
+
+def open_namespace(names):
+    """Opens the functions among `names`, a dict, that are no primitives to symbolic tensors."""
+    for name, function in [*names.items()]:
+        plain = isinstance(function, types.FunctionType) and not hasattr(function, "primitive")
+        if plain and not name.startswith("_") and name not in ABOUT_SHAPES:
+            names[name] = open_to_symbols(function)
+            names[name].__module__ = names.get("__name__", function.__module__)  # where pickle finds it
 
 
 def install_numpy_functions(ops):

@@ -1,0 +1,304 @@
+"""The graph of a functional model: the nodes between its inputs and outputs, in order, and how they run and become a config."""
+
+from eagerdl import ops, registry, tree
+from eagerdl.errors import ArgumentError, DTypeError, ShapeError
+from eagerdl.nn.input import InputLayer
+from eagerdl.nn.layer import Layer, get_mask, set_mask
+from eagerdl.nn.names import snake_case
+from eagerdl.nn.symbolic import FunctionOp, Node, SymbolicTensor, infer
+from eagerdl.ops.conversion import cast
+from eagerdl.tensor import Tensor, from_array, to_array
+
+TUPLE = "__tuple__"
+
+
+class Graph:
+    """What leads from symbolic inputs to symbolic outputs.
+
+    Args:
+        where: how messages call the model.
+        inputs, outputs: nested structures of symbolic tensors.
+
+    Raises:
+        ArgumentError: if an output does not depend on the inputs alone, or two layers have one name.
+        DTypeError: if something else than symbolic tensors comes.
+    """
+
+    def __init__(self, where, inputs, outputs):
+        self.where, self.inputs, self.outputs = where, inputs, outputs
+        self.input_leaves, self.output_leaves = tree.flatten(inputs)[0], tree.flatten(outputs)[0]
+        for what, leaves in (("inputs", self.input_leaves), ("outputs", self.output_leaves)):
+            for x in leaves:
+                if not isinstance(x, SymbolicTensor):
+                    raise DTypeError(where, f"{what} are symbolic tensors", f"got {type(x).__name__}: {x!r:.60}",
+                                     "begin with edl.Input(shape), and call layers on it")  # fmt: skip
+        self.nodes = self._order()
+        self.operations = _once([x._history[0].operation for x in self.input_leaves if x._history is not None]
+                                + [node.operation for node in self.nodes])  # fmt: skip
+        seen = {}
+        for operation in self.operations:
+            if seen.setdefault(operation.name, operation) is not operation:
+                raise ArgumentError(where, "each layer of a model needs a name of its own",
+                                    f"two are named {operation.name!r}", "give one of them another name=")  # fmt: skip
+
+    @property
+    def layers(self):
+        """The layers, those of the inputs too, in the order in which they run."""
+        return [operation for operation in self.operations if isinstance(operation, Layer)]
+
+    def _order(self):
+        """The nodes between inputs and outputs, each after those it needs. No recursion: models may be deep."""
+        known = {id(x) for x in self.input_leaves}
+        ordered, done = [], set()
+        stack = [(x, False) for x in reversed(self.output_leaves)]
+        while stack:
+            x, ready = stack.pop()
+            if id(x) in known:
+                continue
+            node = None if x._history is None else x._history[0]
+            if node is None or isinstance(node.operation, InputLayer):
+                raise ArgumentError(self.where, "every output must be computed from the inputs of the model",
+                                    f"{x!r} is an input that was not given", "add it to `inputs`")  # fmt: skip
+            if ready:
+                if id(node) not in done:
+                    done.add(id(node))
+                    ordered.append(node)
+                known.update(map(id, node.outputs))
+            else:
+                stack.append((x, True))
+                stack += [(parent, False) for parent in reversed(node.inputs()) if id(parent) not in known]
+        return ordered
+
+    # -- running ----------------------------------------------------------------------------------
+
+    def run(self, inputs, call=lambda operation, args, named: operation(*args, **named)):
+        """The outputs for a structure of tensors.
+
+        Args:
+            inputs: tensors in the structure of the graph's inputs, or a dict by their names.
+            call: how an operation is called.
+        """
+        values = dict(zip(map(id, self.input_leaves), self.standardized(inputs)))
+
+        def value(x):
+            return values[id(x)] if isinstance(x, SymbolicTensor) else x
+
+        for node in self.nodes:
+            args, named = node.args, node.named
+            if len(args) == 1 and not named and isinstance(args[0], SymbolicTensor):
+                out = call(node.operation, (values[id(args[0])],), named)
+            else:
+                out = call(node.operation, *tree.map_structure(value, (args, dict(named))))
+            if len(node.outputs) == 1 and isinstance(out, Tensor):
+                values[id(node.outputs[0])] = out
+            else:
+                values.update(zip(map(id, node.outputs), tree.flatten(out)[0]))
+        if isinstance(self.outputs, SymbolicTensor):
+            return values[id(self.outputs)]
+        return tree.map_structure(value, self.outputs)
+
+    def specs(self, inputs):
+        """Symbolic outputs for symbolic inputs of perhaps other shapes; nothing is added to any graph."""
+
+        def call(operation, args, named):
+            if isinstance(operation, Layer):
+                return operation.compute_output_spec(*args, **named)
+            return infer(operation.function, args, named)
+
+        return self.run(inputs, call)
+
+    def standardized(self, inputs):
+        """A list of tensors that fit the inputs in rank and dtype, in their order.
+
+        Raises:
+            ShapeError: if there are too few or too many, or one has another rank.
+            ArgumentError: if a name is missing.
+        """
+        leaves = self.input_leaves
+        if len(leaves) == 1 and isinstance(inputs, Tensor):
+            return [self._fit(leaves[0], inputs)]
+        if isinstance(inputs, dict):
+            names = list(self.inputs) if isinstance(self.inputs, dict) else [x._history[0].operation.name for x in leaves]
+            missing = [name for name in names if name not in inputs]
+            if missing:
+                raise ArgumentError(self.where, f"the inputs are {names}", f"{missing} missing in {sorted(map(str, inputs))}",
+                                    "pass an array for each name")  # fmt: skip
+            given = tree.flatten([inputs[name] for name in names])[0]
+        else:
+            given = tree.flatten(inputs)[0]
+        if len(given) != len(leaves):
+            raise ShapeError(self.where, f"{len(leaves)} inputs are needed", f"got {len(given)}",
+                             f"pass the structure of {[x.name for x in leaves]}")  # fmt: skip
+        return [self._fit(symbol, x) for symbol, x in zip(leaves, given)]
+
+    def _fit(self, symbol, x):
+        if x is None:
+            return None
+        if not isinstance(x, Tensor):
+            x = from_array(to_array(x))
+        mask = get_mask(x)
+        shape, want = x.shape, symbol.shape
+        if len(shape) != len(want):
+            if len(shape) == len(want) + 1 and shape[-1] == 1:
+                x = x[..., 0]
+            elif len(shape) == len(want) - 1 and want[-1] == 1:
+                x = ops.expand_dims(x, -1)
+            else:
+                raise ShapeError(self.where, f"input {symbol.name!r} has shape {want}", f"got {shape}", "reshape it to that rank")
+        for axis, (size, n) in enumerate(zip(want, x.shape)):
+            if size is not None and n is not None and size != n:
+                raise ShapeError(self.where, f"input {symbol.name!r} has size {size} on axis {axis}, as in {want}",
+                                 f"got {n} in shape {shape}", "give input of that size")  # fmt: skip
+        if x.dtype != symbol.dtype:
+            x = cast(x, symbol.dtype)
+        if mask is not None and get_mask(x) is None:
+            set_mask(x, mask)
+        return x
+
+    # -- configuration ----------------------------------------------------------------------------
+
+    def get_config(self):
+        """Keras' format: layers with their calls, which name the tensors that they take."""
+        index = {}  # id(node) -> its number among the nodes of its operation in this graph
+        counts = {}
+        inputs = [x._history[0] for x in self.input_leaves]
+        for node in [*inputs, *self.nodes]:
+            number = counts.setdefault(id(node.operation), 0)
+            index[id(node)] = number
+            counts[id(node.operation)] += 1
+
+        def history(x):
+            node, place = x._history
+            return [node.operation.name, index[id(node)], place]
+
+        def described(x):
+            if isinstance(x, SymbolicTensor):
+                config = {"shape": list(x.shape), "dtype": x.dtype.name, "keras_history": history(x)}
+                return {"class_name": "__keras_tensor__", "config": config}
+            return registry.serialize_keras_object(x)
+
+        layers = []
+        for operation in self.operations:
+            mine = [node for node in self.nodes if node.operation is operation]
+            calls = [{"args": [_deep(described, x) for x in node.args], "kwargs": _deep(described, node.named)} for node in mine]
+            layers.append({**describe(operation), "name": operation.name, "inbound_nodes": calls})
+        return {
+            "layers": layers,
+            "input_layers": _places(history, self.inputs),
+            "output_layers": _places(history, self.outputs),
+        }
+
+
+def describe(operation):
+    """The config of a layer or function of a graph."""
+    if isinstance(operation, FunctionOp):
+        config = {"name": operation.name, "function": operation.function.__name__}
+        return {"module": "eagerdl.ops", "class_name": "FunctionOp", "config": config, "registered_name": None}
+    return registry.serialize_keras_object(operation)
+
+
+def from_config(config):
+    """The symbolic inputs and outputs of a graph from `Graph.get_config`, with new layers.
+
+    Raises:
+        ArgumentError: if the config names layers or functions that are not known, or its calls do not fit together.
+    """
+    operations, pending, outputs = {}, [], {}
+    for described in config["layers"]:
+        operation = _revive(described)
+        name = described.get("name") or described["config"]["name"]
+        operations[name] = operation
+        if isinstance(operation, InputLayer):
+            outputs[name, 0] = [operation.output]
+        pending += [(name, number, call) for number, call in enumerate(described["inbound_nodes"])]
+
+    def lookup(history):
+        name, number, place = history
+        return outputs[name, number][place]
+
+    def revived(value):
+        if isinstance(value, dict) and value.get("class_name") == "__keras_tensor__":
+            return lookup(value["config"]["keras_history"])
+        if isinstance(value, dict) and value.get("class_name") == TUPLE:
+            return tuple([revived(one) for one in value["config"]["value"]])
+        if isinstance(value, dict) and "class_name" in value and "config" in value:
+            return registry.deserialize_keras_object(value)
+        if isinstance(value, dict):
+            return {key: revived(one) for key, one in value.items()}
+        if isinstance(value, list | tuple):
+            return type(value)([revived(one) for one in value])
+        return value
+
+    while pending:
+        waiting = []
+        for name, number, call in pending:
+            try:
+                args, named = revived(call["args"]), revived(call["kwargs"])
+            except KeyError:  # something that it takes is not made yet
+                waiting.append((name, number, call))
+                continue
+            operation = operations[name]
+            if isinstance(operation, FunctionOp):
+                out = _call_function(operation, args, named)
+            else:
+                out = operation(*args, **named)
+            outputs[name, number] = tree.flatten(out)[0]
+        if len(waiting) == len(pending):
+            raise ArgumentError("Model.from_config", "the calls of a config must lead from its inputs to its outputs",
+                                f"{sorted({name for name, _, _ in waiting})} take what nothing makes", "check the config")  # fmt: skip
+        pending = waiting
+
+    def picked(histories):
+        if isinstance(histories, dict):
+            return {key: picked(one) for key, one in histories.items()}
+        if len(histories) == 3 and isinstance(histories[0], str):
+            return lookup(histories)
+        return [picked(one) for one in histories]
+
+    return picked(config["input_layers"]), picked(config["output_layers"])
+
+
+def _call_function(operation, args, named):
+    """Calls the function of `operation` on symbolic tensors, so that the new node is one of that operation."""
+    out = infer(operation.function, args, named)
+    operation._nodes.append(Node(operation, args, named, out))
+    return out
+
+
+def _revive(described):
+    """A layer, or a function as a FunctionOp; Keras' own function objects become the function of that name."""
+    module, name, config = described.get("module") or "", described["class_name"], described["config"]
+    if name == "FunctionOp" or ".ops." in module:
+        wanted = config.get("function") or snake_case(name)
+        function = getattr(ops, wanted, None)
+        if function is None:
+            raise ArgumentError("Model.from_config", "a function of eagerdl.ops is needed", f"got {wanted!r}"
+                                + registry.nearest(wanted, ops.__all__), "use a layer for your own functions")  # fmt: skip
+        return FunctionOp(function, config["name"])
+    return registry.deserialize_keras_object(described)
+
+
+def _deep(function, structure):
+    """`function` of the leaves of a structure; tuples, which an index may be, are marked, because JSON has only lists."""
+    if isinstance(structure, dict):
+        return {key: _deep(function, value) for key, value in structure.items()}
+    if isinstance(structure, tuple):
+        return {"class_name": TUPLE, "config": {"value": [_deep(function, value) for value in structure]}}
+    if isinstance(structure, list):
+        return [_deep(function, value) for value in structure]
+    return function(structure)
+
+
+def _places(history, structure):
+    """The structure of inputs or outputs with [name, call, place] for each tensor."""
+    if isinstance(structure, dict):
+        return {key: _places(history, value) for key, value in structure.items()}
+    if isinstance(structure, list | tuple):
+        return [_places(history, value) for value in structure]
+    return history(structure)
+
+
+def _once(values):
+    return list({id(value): value for value in values}.values())
+
+

@@ -1,0 +1,79 @@
+"""What is known of a layer's `call`, and of the call under way: training mode, path, where losses go."""
+
+import contextlib
+import contextvars
+import functools
+import inspect
+import itertools
+
+_current = contextvars.ContextVar("eagerdl_layer_call", default=None)  # each thread has its own
+
+_serials = itertools.count(1)
+
+
+class Call:
+    """The outermost layer call under way in a thread, and the path down to the layer that runs now."""
+
+    __slots__ = ("entry", "path", "serial", "training")
+
+    def __init__(self, entry):
+        self.entry, self.path, self.training, self.serial = entry, [], None, next(_serials)
+
+
+def current():
+    """The Call under way in this thread, or None."""
+    return _current.get()
+
+
+class Signature:
+    """The parts of a layer's `call` that `__call__` fills in."""
+
+    __slots__ = ("first", "masks", "names", "parameters", "refused", "signature", "training", "training_default")
+
+    def __init__(self, call):
+        self.signature = inspect.signature(call)
+        self.parameters = [p for name, p in self.signature.parameters.items() if name != "self"]
+        plain = [p for p in self.parameters if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
+        self.names = [p.name for p in plain]
+        self.first = self.names[0] if self.names else None
+        self.training = "training" in self.names
+        default = self.signature.parameters["training"].default if self.training else None
+        self.training_default = None if default is inspect.Parameter.empty else default
+        self.masks = [name for name in self.names if name == "mask" or name.endswith("_mask")]
+        # A call may be given these whether or not the layer takes them: they are for the layers inside, and for compute_mask.
+        takes_all = any(p.kind is p.VAR_KEYWORD for p in self.parameters)
+        self.refused = () if takes_all else tuple(name for name in ("training", "mask") if name not in self.names)
+
+    def bound(self, args, named):
+        """A dict of the arguments by name, in order; without defaults."""
+        if self.refused:
+            named = {name: value for name, value in named.items() if name not in self.refused}
+        return self.signature.bind_partial(None, *args, **named).arguments
+
+
+@functools.lru_cache(maxsize=None)
+def signature_of(cls):
+    """The Signature of the `call` of a class of layers."""
+    return Signature(cls.call)
+
+
+observers = []  # functions (layer, outputs), called after every layer call
+
+
+@contextlib.contextmanager
+def observed(function):
+    """A context in which `function` sees every layer with its outputs."""
+    observers.append(function)
+    try:
+        yield
+    finally:
+        observers.remove(function)
+
+
+makers = []  # functions (object), called when a layer or an optimizer has made its variables
+
+
+def made(thing):
+    """Tells those who wait for variables that `thing` has made its own."""
+    for function in list(makers):
+        function(thing)

@@ -1,0 +1,776 @@
+"""`Layer`: a function with weights, made when the first input shows their shapes."""
+
+import functools
+import inspect
+import math
+import warnings
+
+import numpy as np
+
+from eagerdl import dtypes, registry, tree
+from eagerdl.autograd.custom import recompute_grad
+from eagerdl.errors import ArgumentError, DTypeError, EagerdlError, ShapeError
+from eagerdl.nn import calls, constraints, initializers, policy, regularizers, symbolic, tracking
+from eagerdl.nn.input_spec import InputSpec, check_inputs
+from eagerdl.nn.module import Module
+from eagerdl.nn.names import auto_name, snake_case
+from eagerdl.ops.conversion import cast
+from eagerdl.tensor import Tensor, from_array, to_array
+from eagerdl.variable import Variable
+
+__all__ = ["InputSpec", "Layer"]
+
+
+class Layer(Module):
+    """inputs -> outputs. A function with weights: write `call`, and `build` if it has weights.
+
+    `__call__` does what every layer needs: it turns arrays into tensors of the compute dtype, checks `input_spec`, builds the
+    weights at the first call, passes `training` and `mask` down to nested layers, and collects losses.
+    Assign weights and other layers to attributes, also in lists, tuples and dicts: they are found when they are asked for.
+
+    Args:
+        activity_regularizer: a regularizer of the outputs.
+        trainable: whether optimizers change the weights.
+        dtype: the dtype policy: a dtype, ``"mixed_bfloat16"``, ``"mixed_float16"``, or a DTypePolicy.
+        autocast: whether floating inputs are cast to the compute dtype.
+        name: a name without "/"; by default the class name in snake case, numbered.
+
+    Raises:
+        ArgumentError: for unknown arguments.
+
+    Example:
+        >>> class Linear(edl.layers.Layer):
+        ...     def __init__(self, units):
+        ...         super().__init__()
+        ...         self.units = units
+        ...
+        ...     def build(self, input_shape):
+        ...         self.w = self.add_weight(shape=(input_shape[-1], self.units), name="w")
+        ...
+        ...     def call(self, x):
+        ...         return x @ self.w
+        >>> Linear(2)(edl.ones((4, 3))).shape
+        (4, 2)
+    """
+
+    supports_masking = False
+    input_spec = None
+    _convert_inputs = True
+    _init_arguments = None
+    _has_shape_rule = False
+
+    def __new__(cls, *args, **kwargs):
+        """Notes the arguments, from which a class without get_config can be described."""
+        self = super().__new__(cls)
+        self.__dict__["_init_arguments"] = (args, kwargs)
+        return self
+
+    def __init_subclass__(cls, **kwargs):
+        super().__init_subclass__(**kwargs)
+        if "compute_output_shape" in vars(cls):
+            cls._has_shape_rule = vars(cls).get("_has_shape_rule", True)
+        if "build" in vars(cls):
+            cls.build = _noting_shapes(vars(cls)["build"])
+
+    def __init__(self, *, activity_regularizer=None, trainable=True, dtype=None, autocast=True, name=None, **kwargs):
+        shape = kwargs.pop("input_shape", None)
+        if shape is None and "input_dim" in kwargs:
+            shape = (kwargs.pop("input_dim"),)
+        if kwargs:
+            raise ArgumentError(type(self).__name__, "the arguments of __init__ must be known", f"got {', '.join(kwargs)} too",
+                                f"they are {inspect.signature(type(self).__init__)}")  # fmt: skip
+        if shape is not None:
+            self._given_input_shape = tuple(shape)
+        super().__init__(name=name)
+        if name is None:
+            self._name = auto_name(snake_case(type(self).__name__))
+        self.activity_regularizer = regularizers.get(activity_regularizer)
+        self._trainable, self.autocast = bool(trainable), autocast
+        self._policy = policy.get(dtype)
+        self.built = False
+        self._weights = []  # those made by add_weight, whether or not they are attributes
+        self._frozen = []  # the trainable ones among them, while the layer is not
+        self._losses, self._loss_serial = [], 0  # what the last call added, and the number of that outermost call
+        self._entered = 0  # the number of the last call of which this layer was the outermost
+        self._nodes = []  # of functional models
+        self._build_shapes = None
+        self._path = None
+
+    # -- identity ---------------------------------------------------------------------------------
+
+    @property
+    def path(self):
+        """The names from the outermost layer down to this one, as in ``"encoder/dense_1"``."""
+        return vars(self).get("_path") or self.name
+
+    @property
+    def dtype_policy(self):
+        """The DTypePolicy."""
+        return self._policy
+
+    @dtype_policy.setter
+    def dtype_policy(self, value):
+        self._policy = policy.get(value)
+
+    @property
+    def compute_dtype(self):
+        """The name of the dtype in which the layer computes."""
+        return self._policy.compute_dtype
+
+    @property
+    def variable_dtype(self):
+        """The name of the dtype in which the layer keeps its weights."""
+        return self._policy.variable_dtype
+
+    dtype = variable_dtype
+    input_dtype = compute_dtype
+
+    @property
+    def where(self):
+        """How messages call this layer: ``Dense 'encoder/dense_1'``."""
+        return f"{type(self).__name__} {self.path!r}"
+
+    # -- weights ----------------------------------------------------------------------------------
+
+    def build(self, input_shape):
+        """Makes the weights; overridden by layers that have some. `input_shape` has the batch axis, None where unknown."""
+        self.built = True
+
+    def add_weight(self, shape=None, initializer=None, dtype=None, trainable=True, autocast=True, regularizer=None,
+                   constraint=None, aggregation="none", overwrite_with_gradient=False, name=None):  # fmt: skip
+        """A new weight of the layer.
+
+        Args:
+            shape: its shape; () by default.
+            initializer: an initializer or its name; glorot_uniform for floats, zeros for integers and bools.
+            dtype: its dtype; the layer's variable dtype by default.
+            trainable: whether optimizers change it.
+            autocast: whether it is cast to the compute dtype in the layer's call.
+            regularizer: a regularizer, whose loss is among the layer's `losses`.
+            constraint: a function of the value, applied after each update.
+            aggregation, overwrite_with_gradient: kept for configuration only.
+            name: its name.
+
+        Returns:
+            The Variable.
+
+        Raises:
+            ShapeError: if the shape holds None.
+
+        Example:
+            >>> layer = edl.layers.Layer()
+            >>> layer.add_weight(shape=(2, 3), initializer="zeros", name="w").shape
+            (2, 3)
+        """
+        shape = () if shape is None else tuple(shape) if isinstance(shape, list | tuple) else (shape,)
+        if any(n is None for n in shape):
+            raise ShapeError(f"{self.where}.add_weight", "the sizes of a weight must be known", f"got shape {shape}",
+                             "give the layer input whose axes are known, apart from the batch")  # fmt: skip
+        dtype = dtypes.standardize(self.variable_dtype if dtype is None else dtype)
+        if initializer is None:
+            initializer = "glorot_uniform" if dtype in dtypes.FLOATING_SET else "zeros"
+        mixed = autocast and self.autocast and dtype in dtypes.FLOATING_SET and self.compute_dtype != self.variable_dtype
+        made = (policy.CastVariable if mixed else Variable)(
+            initializers.get(initializer), shape=shape, dtype=dtype, trainable=trainable, autocast=autocast,
+            aggregation=aggregation, name=name, constraint=constraints.get(constraint),
+        )  # fmt: skip
+        made.regularizer = regularizers.get(regularizer)
+        made._path = f"{self.path}/{made.name}"
+        if trainable and not self._trainable:
+            made.trainable = False
+            self._frozen.append(made)
+        self._weights.append(made)
+        return made
+
+    def _owned(self):
+        return tracking.owned(self, is_layer)
+
+    @property
+    def _layers(self):
+        """The layers in this one's attributes, in order; models override it."""
+        return self._owned().layers
+
+    def _own_weights(self):
+        """The variables that belong to this layer itself, trainable ones first."""
+        found = self._owned().variables
+        return [v for v in found if self._was_trainable(v)] + [v for v in found if not self._was_trainable(v)]
+
+    def _was_trainable(self, variable):
+        return variable.trainable or any(variable is one for one in self._frozen)
+
+    @property
+    def weights(self):
+        """The variables of the layer and its sublayers, without random states; the order of `get_weights`."""
+        return tracking.once([*self._own_weights(), *[v for layer in self._layers for v in layer.weights]])
+
+    @property
+    def variables(self):
+        """All variables, those of random generators too."""
+        found = self._owned()
+        seeds = [seeds.state for seeds in found.seeds]
+        return tracking.once([*self._own_weights(), *seeds, *[v for layer in self._layers for v in layer.variables]])
+
+    @property
+    def trainable_variables(self):
+        """What optimizers change: nothing where the layer is not trainable."""
+        return [v for v in self.variables if v.trainable] if self._trainable else []
+
+    @property
+    def non_trainable_variables(self):
+        """Running means, counters, random states; everything where the layer is not trainable."""
+        return [v for v in self.variables if not v.trainable] if self._trainable else self.variables
+
+    @property
+    def trainable_weights(self):
+        """`trainable_variables`: those of `weights`."""
+        return [v for v in self.weights if v.trainable] if self._trainable else []
+
+    @property
+    def non_trainable_weights(self):
+        """Those of `weights` that optimizers leave alone."""
+        return [v for v in self.weights if not v.trainable] if self._trainable else self.weights
+
+    @property
+    def metrics(self):
+        """The metrics in the attributes of the layer and its sublayers."""
+        return tracking.once([*self._owned().metrics, *[m for layer in self._layers for m in layer.metrics]])
+
+    @property
+    def metrics_variables(self):
+        """The variables of `metrics`."""
+        return [v for metric in self.metrics for v in metric.variables]
+
+    @property
+    def submodules(self):
+        """The layers inside this one at any depth, each once, a parent before its children."""
+        return tuple(self._flatten_layers(include_self=False))
+
+    def _flatten_layers(self, include_self=True, recursive=True):
+        found, stack, seen = [], [self] if include_self else [*reversed(self._layers)], set()
+        while stack:
+            layer = stack.pop()
+            if id(layer) not in seen:
+                seen.add(id(layer))
+                found.append(layer)
+                if recursive or layer is self:
+                    stack += reversed(layer._layers)
+        return found
+
+    @property
+    def trainable(self):
+        """Whether optimizers change the weights; assigning sets it for all sublayers."""
+        return self._trainable
+
+    @trainable.setter
+    def trainable(self, value):
+        value = bool(value)
+        for layer in self._flatten_layers():
+            if value:
+                for variable in layer._frozen:
+                    variable.trainable = True
+                layer._frozen = []
+            else:
+                mine = [v for v in layer._owned().variables if v.trainable]
+                for variable in mine:
+                    variable.trainable = False
+                layer._frozen += mine
+            layer._trainable = value
+
+    def count_params(self):
+        """How many numbers the weights hold.
+
+        Raises:
+            ArgumentError: if the layer is not built.
+        """
+        if not self.built:
+            raise ArgumentError(f"{self.where}.count_params", "the weights must exist", "the layer is not built",
+                                "call it on data, or build(input_shape)")  # fmt: skip
+        return sum(math.prod(v.shape) for v in self.weights)
+
+    def get_weights(self):
+        """The values of `weights` as NumPy arrays."""
+        return [v.numpy() for v in self.weights]
+
+    def set_weights(self, weights):
+        """Assigns the values of `weights`, in the order of `get_weights`.
+
+        Raises:
+            ShapeError: if their number or a shape differs; nothing is assigned then.
+        """
+        mine, weights = self.weights, list(weights)
+        if len(mine) != len(weights):
+            hint = "" if self.built else "; the layer is not built: call it on data first"
+            raise ShapeError(f"{self.where}.set_weights", f"{len(mine)} arrays are needed", f"got {len(weights)}{hint}",
+                             f"they are {', '.join(f'{v.path} {v.shape}' for v in mine[:20])}")  # fmt: skip
+        for v, w in zip(mine, weights):
+            if np.shape(w) != v.shape:
+                raise ShapeError(f"{self.where}.set_weights", f"{v.path} has shape {v.shape}", f"got {np.shape(w)}",
+                                 "pass the arrays in the order of layer.weights")  # fmt: skip
+        for v, w in zip(mine, weights):
+            v.assign(w)
+
+    def save_own_variables(self, store):
+        """Writes the layer's own weights into the dict `store`, numbered."""
+        for index, variable in enumerate(self._own_weights()):
+            store[str(index)] = variable.numpy()
+
+    def load_own_variables(self, store):
+        """Reads what `save_own_variables` wrote.
+
+        Raises:
+            ShapeError: if the number of weights or a shape differs.
+        """
+        mine = self._own_weights()
+        if len(store) != len(mine):
+            hint = "" if mine else "; it is not built: call it on data first"
+            raise ShapeError(f"{self.where}", f"it has {len(mine)} weights of its own{hint}", f"the store has {len(store)}",
+                             "load weights of a layer with the same config")  # fmt: skip
+        for index, variable in enumerate(mine):
+            variable.assign(store[str(index)])
+
+    # -- calls ------------------------------------------------------------------------------------
+
+    def call(self, *args, **kwargs):
+        """The computation; every layer overrides it. May take `training` and `mask`."""
+        raise ArgumentError(self.where, "a layer needs a method call", f"{type(self).__name__} has none", "write call(self, x)")
+
+    def __call__(self, *args, **named):
+        facts = calls.signature_of(type(self))
+        if "_policy" not in self.__dict__:
+            raise ArgumentError(type(self).__name__, "super().__init__() must run before a layer is used", "it has not",
+                                "call it first in __init__")  # fmt: skip
+        plain = len(args) == 1 and not named and args[0].__class__ is Tensor and args[0].dtype == self._policy.compute_dtype
+        if not plain:
+            if self._convert_inputs:
+                args, named = tree.map_structure(self._converted, (args, named))
+                if args and isinstance(args[0], list) and args[0] and _only_numbers(args[0]):
+                    args = (self._converted(np.array(args[0])), *args[1:])
+            if symbolic.any_symbolic(args, named):
+                return self.symbolic_call(*args, **named)
+        outer = calls._current.get()
+        if outer is None:
+            call = calls.Call(self)
+            token = calls._current.set(call)
+            self._entered = call.serial
+        else:
+            call = outer
+        before = call.training
+        if self._path is None:
+            self._path = "/".join([*call.path, self.name])
+        call.path.append(self.name)
+        try:
+            first = args[0] if args else named.get(facts.first)
+            if self.input_spec is not None:
+                check_inputs(self.where, self.input_spec, first)
+            if not self.built:
+                self._maybe_build(facts, args, named)
+                if calls.makers:
+                    calls.made(self)
+            training = named.pop("training", None)
+            if training is None and facts.training and len(args) > (place := facts.names.index("training")):
+                training, args = args[place], args[:place] + args[place + 1 :]
+            if training is None:
+                training = before if before is not None else facts.training_default
+            call.training = training
+            if facts.training and training is not None:
+                named["training"] = training
+            if facts.masks:
+                self._fill_masks(facts, args, named)
+            mask = named.get("mask")
+            if mask is None:
+                mask = get_mask(first) if isinstance(first, Tensor) else tree.map_structure(get_mask, first)
+            elif "mask" in facts.refused:
+                del named["mask"]
+            if self._policy.compute_dtype != self._policy.variable_dtype or policy.casting() is not None:
+                floating = self.autocast and self._policy.compute_dtype != self._policy.variable_dtype
+                with policy.cast_to(self._policy.compute_dtype if floating else None):
+                    out = self.call(*args, **named)
+            else:
+                out = self.call(*args, **named)
+            if self.activity_regularizer is not None:
+                for one in tree.flatten(out)[0]:
+                    loss = self.activity_regularizer(one)
+                    self.add_loss(loss / one.shape[0] if one.ndim and one.shape[0] else loss)
+            if self.supports_masking:
+                self._pass_mask(first, out, mask)
+            elif mask is not None and any(m is not None for m in tree.flatten(mask)[0]):
+                warnings.warn(
+                    f"{self.where} got input with a mask, but does not support masking: the layers behind it will see no mask. "
+                    "Set supports_masking = True in the layer, or take the mask in call.", stacklevel=2,
+                )  # fmt: skip
+            if calls.observers:
+                for observe in calls.observers:
+                    observe(self, out)
+        except EagerdlError as error:
+            if not getattr(error, "__notes__", None):
+                error.add_note(f"in {self.where}, called with {_shown(args)}")
+            raise
+        finally:
+            call.training = before
+            call.path.pop()
+            if outer is None:
+                calls._current.reset(token)
+        return out
+
+    def _converted(self, x):
+        """An argument as a tensor of the compute dtype, where it is an array or tensor; anything else as it is."""
+        if isinstance(x, Tensor):
+            if not self.autocast or x.dtype == self._policy.compute_dtype or x.dtype not in dtypes.FLOATING_SET:
+                return x
+            if self._policy.compute_dtype not in dtypes.FLOATING:
+                return x
+            out = cast(x, self._policy.compute_dtype)
+            mask = get_mask(x)
+            if mask is not None:
+                set_mask(out, mask)
+            return out
+        if hasattr(x, "__array__") and not isinstance(x, np.generic):
+            array = to_array(x)
+            if self.autocast and array.dtype in dtypes.FLOATING_SET and self._policy.compute_dtype in dtypes.FLOATING:
+                array = array.astype(self._policy.compute_dtype, copy=False)
+            return from_array(array)
+        return x
+
+    def _maybe_build(self, facts, args, named):
+        """Builds from the shapes of the tensor arguments: the first one, or those that `build` asks for by name."""
+        bound = facts.bound(args, named)
+        shapes = {
+            name: tree.map_structure(_shape_of, value)
+            for name, value in bound.items()
+            if any(hasattr(leaf, "shape") for leaf in tree.flatten(value)[0])
+        }
+        if not shapes:
+            self.built = True
+            return
+        wanted = [name for name in inspect.signature(self.build).parameters if name.endswith("_shape")]
+        by_name = {f"{name}_shape": shape for name, shape in shapes.items()}
+        if len(wanted) > 1 or (wanted and wanted[0] in by_name and len(shapes) > 1):
+            self.build(**{name: by_name[name] for name in wanted if name in by_name})
+        else:
+            self.build(next(iter(shapes.values())))
+        self.built = True
+
+    def _fill_masks(self, facts, args, named):
+        bound = facts.bound(args, named)
+        tensors = {name: value for name, value in bound.items() if name not in facts.masks and _holds_tensors(value)}
+        for place, name in enumerate(facts.masks):
+            if bound.get(name) is not None:
+                continue
+            source = name.removesuffix("_mask") if name != "mask" else (facts.first if place == 0 or len(tensors) == 1 else None)
+            if name == "mask" and len(tensors) > 1:
+                continue
+            if source in tensors:
+                mask = tree.map_structure(get_mask, tensors[source])
+                if any(m is not None for m in tree.flatten(mask)[0]):
+                    named[name] = mask
+
+    def compute_mask(self, inputs, previous_mask):
+        """The mask of the outputs: by default that of the inputs."""
+        return previous_mask
+
+    def _pass_mask(self, inputs, out, mask):
+        leaves = [out] if isinstance(out, Tensor) else tree.flatten(out)[0]
+        nothing = mask is None or (not isinstance(mask, Tensor) and all(m is None for m in tree.flatten(mask)[0]))
+        if nothing and type(self).compute_mask is Layer.compute_mask:
+            return
+        if leaves and all(get_mask(one) is not None for one in leaves):
+            return
+        masks = self.compute_mask(inputs, mask)
+        if masks is None:
+            return
+        masks = [masks] if isinstance(masks, Tensor) else tree.flatten(masks)[0]
+        for one, found in zip(leaves, masks):
+            if found is not None and isinstance(one, Tensor) and get_mask(one) is None:
+                set_mask(one, found)
+
+    def rematerialized_call(self, *args, **kwargs):
+        """`call`, whose inner values are computed again for the gradient instead of being kept."""
+        return recompute_grad(self.call)(*args, **kwargs)
+
+    def stateless_call(self, trainable_variables, non_trainable_variables, *args, return_losses=False, **kwargs):
+        """The call with given values for the variables, which stay as they are.
+
+        Args:
+            trainable_variables, non_trainable_variables: values in the order of these properties; gradients flow to tensors
+                among them.
+            args, kwargs: the arguments of the call.
+            return_losses: whether the losses are returned as well.
+
+        Returns:
+            outputs and the non-trainable values after the call, then the losses.
+
+        Raises:
+            ShapeError: if the number of values differs.
+        """
+        pairs = []
+        for mine, given, which in ((self.trainable_variables, trainable_variables, "trainable"),
+                                   (self.non_trainable_variables, non_trainable_variables, "non_trainable")):  # fmt: skip
+            if len(mine) != len(given):
+                raise ShapeError(f"{self.where}.stateless_call", f"{len(mine)} {which}_variables are needed", f"got {len(given)}",
+                                 "pass one value for each, in order; build the layer first")  # fmt: skip
+            pairs += [(v, w if isinstance(w, Tensor) else from_array(to_array(w))) for v, w in zip(mine, given)]
+        saved = [(v, v._array, v._node, v._now) for v, _ in pairs]
+        try:
+            for v, w in pairs:
+                v._array, v._node = w._array, w._node
+                v._now = w.value if isinstance(w, Variable) else w
+            out = self(*args, **kwargs)
+            after = [v.value for v in self.non_trainable_variables]
+            return (out, after, self.losses) if return_losses else (out, after)
+        finally:
+            for v, array, node, now in saved:
+                v._array, v._node, v._now = array, node, now
+
+    # -- losses -----------------------------------------------------------------------------------
+
+    def add_loss(self, loss):
+        """Adds a scalar tensor, or several, to `losses`; for use in `call`.
+
+        Raises:
+            DTypeError: if it is no tensor.
+        """
+        for one in tree.flatten(loss)[0]:
+            if not isinstance(one, Tensor):
+                raise DTypeError(f"{self.where}.add_loss", "a loss is a scalar tensor", f"got {type(one).__name__}",
+                                 "compute it from tensors in call")  # fmt: skip
+            call = calls.current()
+            if call is not None and call.serial != self._loss_serial:
+                self._losses, self._loss_serial = [], call.serial
+            self._losses.append(one)
+
+    @property
+    def losses(self):
+        """The losses that were added in the last call, and those of the regularizers of the weights now."""
+        layers = self._flatten_layers()
+        added = [loss for layer in layers if layer._loss_serial >= self._entered for loss in layer._losses]
+        weights = tracking.once([v for layer in layers for v in layer._own_weights()])
+        return added + [v.regularizer(v) for v in weights if v.trainable and v.regularizer is not None]
+
+    def _clear_losses(self):
+        """Forgets the losses that were added."""
+        for layer in self._flatten_layers():
+            layer._losses = []
+
+    # -- symbolic calls, shapes -------------------------------------------------------------------
+
+    def symbolic_call(self, *args, **named):
+        """The call on symbolic tensors: builds, and adds a node to the graph of a functional model."""
+        facts = calls.signature_of(type(self))
+        first = args[0] if args else named.get(facts.first)
+        if self.input_spec is not None:
+            check_inputs(self.where, self.input_spec, first)
+        if not self.built:
+            self._maybe_build(facts, args, named)
+        out = self.compute_output_spec(*args, **named)
+        self._nodes.append(symbolic.Node(self, args, named, out))
+        return out
+
+    def compute_output_spec(self, *args, **named):
+        """SymbolicTensors like what the call on `args`, symbolic or not, would give."""
+        if self._has_shape_rule:
+            facts = calls.signature_of(type(self))
+            bound = facts.bound(args, named)
+            shapes = {
+                name: tree.map_structure(_shape_of, value) for name, value in bound.items() if _holds_tensors(value)
+            }
+            wanted = [p for p in inspect.signature(self.compute_output_shape).parameters if p.endswith("_shape")]
+            by_name = {f"{name}_shape": shape for name, shape in shapes.items()}
+            if len(wanted) > 1:
+                shape = self.compute_output_shape(**{name: by_name[name] for name in wanted if name in by_name})
+            else:
+                shape = self.compute_output_shape(next(iter(shapes.values())))
+            return map_shapes(lambda one: symbolic.SymbolicTensor(one, self.compute_dtype), shape)
+        return self._spec_by_running(args, named)
+
+    def _spec_by_running(self, args, named):
+        return self._untouched(lambda: symbolic.infer(self._run_on_stand_ins, args, named))
+
+    def _run_on_stand_ins(self, *args, **named):
+        token = calls._current.set(calls.Call(self))
+        try:
+            return Layer.__call__(self, *args, **named)
+        finally:
+            calls._current.reset(token)
+
+    def _untouched(self, function):
+        """The result of `function`, with all variables as they were before."""
+        saved = [(v, v._array, v._now) for v in self.variables]
+        try:
+            return function()
+        finally:
+            for v, array, now in saved:
+                v._array, v._now = array, now
+            self._clear_losses()
+
+    def compute_output_shape(self, *args, **kwargs):
+        """input_shape -> output_shape, with None for unknown sizes; found by running `call` where a layer has no rule."""
+        shapes = [map_shapes(lambda one: symbolic.SymbolicTensor(one, self.compute_dtype), shape) for shape in args]
+        named = {
+            name.removesuffix("_shape"): map_shapes(lambda one: symbolic.SymbolicTensor(one, self.compute_dtype), shape)
+            for name, shape in kwargs.items()
+        }
+        return tree.map_structure(lambda x: x.shape, self._spec_by_running(shapes, named))
+
+    @property
+    def input(self):
+        """The symbolic input of the layer's only call in a functional model."""
+        inputs = self._only_node("input").inputs()
+        return inputs[0] if len(inputs) == 1 else inputs
+
+    @property
+    def output(self):
+        """The symbolic output of the layer's only call in a functional model."""
+        node = self._only_node("output")
+        return node.rebuild(node.outputs)
+
+    def _only_node(self, what):
+        if len(self._nodes) != 1:
+            raise ArgumentError(f"{self.where}.{what}", "the layer must have been called on symbolic tensors once",
+                                f"it was called {len(self._nodes)} times", "keep the tensors that the calls return")  # fmt: skip
+        return self._nodes[0]
+
+    # -- configuration ----------------------------------------------------------------------------
+
+    def get_config(self):
+        """The arguments of __init__ as JSON can hold them; layers with arguments of their own add theirs.
+
+        Raises:
+            ArgumentError: where a class has arguments that cannot be guessed.
+        """
+        config = {"name": self.name, "trainable": self._trainable, "dtype": registry.serialize_keras_object(self._policy)}
+        if self.activity_regularizer is not None:
+            config["activity_regularizer"] = regularizers.serialize(self.activity_regularizer)
+        if type(self).__init__ is not Layer.__init__ and type(self).get_config is Layer.get_config:
+            config |= self._guessed_config()
+        return config
+
+    def _guessed_config(self):
+        args, kwargs = self._init_arguments
+        bound = inspect.signature(type(self).__init__).bind_partial(self, *args, **kwargs).arguments
+        bound.pop(next(iter(bound)))
+        for name, parameter in inspect.signature(type(self).__init__).parameters.items():
+            if parameter.kind is parameter.VAR_KEYWORD:
+                bound.pop(name, None)
+            elif parameter.kind is parameter.VAR_POSITIONAL and bound.get(name):
+                self._refuse_config(name, bound[name])
+        bound.pop("dtype", None)
+        try:
+            return registry.serialize_keras_object(dict(bound))
+        except DTypeError:
+            name, value = next((n, v) for n, v in bound.items() if not isinstance(v, str | int | float | list | tuple | dict))
+            self._refuse_config(name, value)
+
+    def _refuse_config(self, name, value):
+        raise ArgumentError(f"{self.where}.get_config", "a layer with such arguments needs its own get_config",
+                            f"argument {name} is {type(value).__name__}",
+                            "override it: return {**super().get_config(), ...} with every argument of __init__")  # fmt: skip
+
+    @classmethod
+    def from_config(cls, config):
+        """A new layer from what `get_config` gave.
+
+        Raises:
+            ArgumentError: if the config does not fit `__init__`.
+        """
+        config = dict(config)
+        if isinstance(config.get("dtype"), dict):
+            config["dtype"] = registry.deserialize_keras_object(config["dtype"])
+        accepted = inspect.signature(cls.__init__).parameters
+        if not any(p.kind is p.VAR_KEYWORD for p in accepted.values()):  # an __init__ that takes only its own arguments
+            config = {name: value for name, value in config.items() if name in accepted}
+        return cls(**config)
+
+    def get_build_config(self):
+        """The shapes with which the layer was built, None if it was not."""
+        return self._build_shapes
+
+    def build_from_config(self, config):
+        """Builds with the shapes of `get_build_config`."""
+        if not config or self.built:
+            return
+        shapes = {name: _shape_from_json(shape) for name, shape in config.get("shapes_dict", config).items()}
+        if set(shapes) == {"input_shape"}:
+            self.build(shapes["input_shape"])
+        else:
+            self.build(**shapes)
+        self.built = True
+
+    def __repr__(self):
+        state = "" if self.built else ", not built"
+        return f"<{type(self).__name__} {self.name!r}{state}>"
+
+
+def is_layer(value):
+    """True for layers, models too."""
+    return isinstance(value, Layer)
+
+
+def get_mask(x):
+    """The mask that a layer attached to a tensor, or None."""
+    return getattr(x, "_mask", None)
+
+
+def set_mask(x, mask):
+    """Attaches a mask, a boolean tensor of the leading axes of `x`, for the layers that `x` comes to."""
+    x._mask = mask
+
+
+def _noting_shapes(build):
+    """`build` of a subclass: notes the shapes, and that the layer is built."""
+
+    @functools.wraps(build)
+    def noting(self, *args, **named):
+        build(self, *args, **named)
+        self.built = True
+        if self._build_shapes is None:
+            names = [name for name in inspect.signature(build).parameters if name != "self"]
+            shapes = {**dict(zip(names, args)), **named}
+            if shapes:  # in Keras' form
+                only = len(shapes) == 1
+                self._build_shapes = {"input_shape": next(iter(shapes.values()))} if only else {"shapes_dict": shapes}
+
+    return noting
+
+
+def map_shapes(function, shapes):
+    """`function` of each shape in a structure: tuples of ints and Nones are the leaves.
+
+    Example:
+        >>> from eagerdl.nn.layer import map_shapes
+        >>> map_shapes(len, [(None, 2), (3,)])
+        [2, 1]
+    """
+    if is_shape(shapes):
+        return function(tuple(shapes))
+    if isinstance(shapes, dict):
+        return {name: map_shapes(function, shape) for name, shape in shapes.items()}
+    if isinstance(shapes, list | tuple):
+        return type(shapes)([map_shapes(function, shape) for shape in shapes])
+    return None if shapes is None else function(shapes)
+
+
+def is_shape(value):
+    """True for a tuple or list of ints and Nones."""
+    return isinstance(value, list | tuple) and all(n is None or isinstance(n, int | np.integer) for n in value)
+
+
+def _shape_from_json(shapes):
+    return map_shapes(lambda shape: shape, shapes)
+
+
+def _shape_of(x):
+    return tuple(x.shape) if hasattr(x, "shape") else None
+
+
+def _holds_tensors(value):
+    return isinstance(value, Tensor) or (
+        isinstance(value, list | tuple | dict) and any(isinstance(leaf, Tensor) for leaf in tree.flatten(value)[0])
+    )
+
+
+def _only_numbers(values):
+    return all(isinstance(leaf, int | float | bool) for leaf in tree.flatten(values)[0])
+
+
+def _shown(args):
+    return ", ".join(f"{tuple(x.shape)} {x.dtype}" if isinstance(x, Tensor) else type(x).__name__ for x in args) or "nothing"

@@ -1,0 +1,66 @@
+"""What a layer owns: the variables, layers, seed generators and metrics in its attributes, found when they are asked for."""
+
+from eagerdl.nn.module import Module
+from eagerdl.ops.generators import SeedGenerator
+from eagerdl.variable import Variable
+
+PLAIN = frozenset((str, int, float, bool, type(None), bytes, type, type(lambda: None)))
+OTHERS = frozenset(("_build_shapes", "_frozen", "_init_arguments", "_losses", "_nodes"))  # notes, not belongings
+
+
+class Owned:
+    """The direct belongings of a module, in the order of assignment, each once."""
+
+    __slots__ = ("layers", "metrics", "modules", "seeds", "variables")
+
+    def __init__(self):
+        self.variables, self.layers, self.seeds, self.metrics, self.modules = [], [], [], [], []
+
+
+def owned(module, is_layer):
+    """What the attributes of `module` hold directly, or in lists, tuples and dicts.
+
+    Args:
+        module: a layer or another Module.
+        is_layer: a function that says whether an object is a layer.
+    """
+    found, seen = Owned(), {id(module)}
+    for name, value in vars(module).items():
+        if value.__class__ not in PLAIN and name not in OTHERS:
+            _collect(value, found, seen, is_layer)
+    return found
+
+
+def _collect(value, found, seen, is_layer):
+    if isinstance(value, Variable):
+        if id(value) not in seen:
+            seen.add(id(value))
+            found.variables.append(value)
+    elif isinstance(value, list | tuple | dict):
+        if id(value) in seen or not value:
+            return
+        seen.add(id(value))
+        for one in list(value.values()) if isinstance(value, dict) else value:
+            if one.__class__ not in PLAIN:
+                _collect(one, found, seen, is_layer)
+    elif isinstance(value, Module):
+        if id(value) in seen:
+            return
+        seen.add(id(value))
+        if is_layer(value):
+            found.layers.append(value)
+        elif hasattr(value, "update_state"):
+            found.metrics.append(value)
+        elif not hasattr(value, "apply_gradients"):  # an optimizer's slots are no part of a model
+            found.modules.append(value)
+            for one in value.variables:
+                _collect(one, found, seen, is_layer)
+    elif isinstance(value, SeedGenerator):
+        if id(value) not in seen:
+            seen.add(id(value))
+            found.seeds.append(value)
+
+
+def once(values):
+    """The values without repetitions, by identity, in order."""
+    return list({id(value): value for value in values}.values())

@@ -1,0 +1,723 @@
+"""Recurrent networks over whole sequences, and their single steps.
+
+`simple_rnn`, `gru` and `lstm` run all steps in one op: the inputs of all steps are projected by one matrix product, each
+step is one product with the recurrent kernel and a few passes over arrays that were allocated before, and the gradients
+of the kernels are one product each over all steps. `simple_rnn_step`, `gru_step` and `lstm_step` are one step in ops,
+with any activations.
+
+Both agree to rounding, not to the bit: the fused ops round ``x W + h U + b`` in another order, compute the sigmoid as
+``(1 + tanh(x / 2)) / 2`` (so that all gates of a step are one call of tanh), and work in float32 where the inputs have half
+precision. In float32 that is an absolute difference of about 1e-7 per step in states that are at most 1 in size.
+Equal calls of the same op give equal bits.
+
+Arrays inside are time-major, (steps, batch, features), so that each step is one block of memory.
+"""
+
+import builtins
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from eagerdl import devices, dtypes
+from eagerdl.autograd import Spec, custom, vjp
+from eagerdl.errors import DTypeError, ShapeError
+from eagerdl.ops.activation import sigmoid
+from eagerdl.ops.arithmetic import where
+from eagerdl.ops.conversion import cast, convert_to_tensor
+from eagerdl.ops.creation import zeros
+from eagerdl.ops.elementary import tanh
+from eagerdl.ops.joining import split, unstack
+from eagerdl.ops.linalg import matmul
+from eagerdl.ops.shape import concatenate, expand_dims, stack
+
+__all__ = ["gru", "gru_step", "lstm", "lstm_step", "lstm_update", "project", "simple_rnn", "simple_rnn_step"]
+
+
+# -- one step, in ops ---------------------------------------------------------------------------
+
+
+def project(x, kernel):
+    """x (b, f), kernel (f, n) -> (b, n). Their product; x may be a list of tensors, one for each equal part of the columns.
+
+    A list serves dropout with a mask of its own for each gate.
+
+    Example:
+        >>> from eagerdl.ops.recurrent import project
+        >>> project([edl.ones((1, 2)), edl.zeros((1, 2))], edl.ones((2, 4)))
+        Tensor(shape=(1, 4), dtype=float32, [[2. 2. 0. 0.]])
+    """
+    if not isinstance(x, list):
+        return matmul(x, kernel)
+    return concatenate([matmul(one, part) for one, part in zip(x, split(kernel, len(x), -1), strict=True)], -1)
+
+
+def simple_rnn_step(x, h, kernel, recurrent_kernel, bias=None, activation=tanh):
+    """x (b, f), h (b, u), kernel (f, u), recurrent_kernel (u, u), bias (u,) -> the next h (b, u).
+
+    It is ``activation(x W + b + h U)``.
+
+    Args:
+        x: the input of the step.
+        h: the state, which is the output of the step before.
+        kernel, recurrent_kernel, bias: W, U and b; bias may be None.
+        activation: a function of a tensor, or None for none.
+
+    Example:
+        >>> from eagerdl.ops.recurrent import simple_rnn_step
+        >>> simple_rnn_step(edl.ones((1, 2)), edl.zeros((1, 3)), edl.ones((2, 3)), edl.ones((3, 3)), activation=None)
+        Tensor(shape=(1, 3), dtype=float32, [[2. 2. 2.]])
+
+    Source: Elman, 1990, "Finding structure in time".
+    """
+    z = matmul(x, kernel)
+    if bias is not None:
+        z = z + bias
+    z = z + matmul(h, recurrent_kernel)
+    return z if activation is None else activation(z)
+
+
+def lstm_update(z, c, activation=tanh, recurrent_activation=sigmoid, axis=-1):
+    """z (..., 4 u), c (..., u) -> the next h and c (..., u). What an LSTM does with its projections.
+
+    With the four parts of z under their activations as i, f, g and o, the cell becomes ``c' = f c + i g`` and the output
+    ``h' = o tanh(c')``.
+
+    Args:
+        z: the input gate, forget gate, candidate and output gate before their activations.
+        c: the cell.
+        activation: the function of the candidate and of c', or None for none.
+        recurrent_activation: the function of the three gates, or None.
+        axis: along which z holds the four parts.
+
+    Example:
+        >>> from eagerdl.ops.recurrent import lstm_update
+        >>> h, c = lstm_update(edl.zeros((1, 4)), edl.ones((1, 1)))
+        >>> float(c)
+        0.5
+    """
+    i, f, g, o = split(z, 4, axis)
+    c = _apply(recurrent_activation, f) * c + _apply(recurrent_activation, i) * _apply(activation, g)
+    return _apply(recurrent_activation, o) * _apply(activation, c), c
+
+
+def lstm_step(x, h, c, kernel, recurrent_kernel, bias=None, activation=tanh, recurrent_activation=sigmoid):
+    """x (b, f), h, c (b, u), kernel (f, 4 u), recurrent_kernel (u, 4 u), bias (4 u,) -> the next h and c (b, u).
+
+    It is `lstm_update` of ``x W + h U + b``.
+
+    Args:
+        x: the input of the step.
+        h, c: the states. x and h may be lists of tensors, one for each gate.
+        kernel, recurrent_kernel, bias: W, U and b; their columns are those of the input gate i, the forget gate f, the
+            candidate g and the output gate o. bias may be None.
+        activation, recurrent_activation: as in `lstm_update`.
+
+    Example:
+        >>> from eagerdl.ops.recurrent import lstm_step
+        >>> zero = edl.zeros((1, 1))
+        >>> h, c = lstm_step(zero, zero, edl.ones((1, 1)), edl.ones((1, 4)), edl.ones((1, 4)))
+        >>> float(c)
+        0.5
+
+    Source: Hochreiter & Schmidhuber, 1997, "Long short-term memory"; the forget gate: Gers et al., 2000.
+    """
+    z = project(x, kernel) + project(h, recurrent_kernel)
+    return lstm_update(z if bias is None else z + bias, c, activation, recurrent_activation)
+
+
+def gru_step(x, h, kernel, recurrent_kernel, bias=None, reset_after=True, activation=tanh, recurrent_activation=sigmoid,
+             dropped=None):  # fmt: skip
+    """x (b, f), h (b, u), kernel (f, 3 u), recurrent_kernel (u, 3 u), bias -> the next h (b, u).
+
+    The update gate z, the reset gate r and the candidate g make ``h' = z h + (1 - z) g``. The candidate is
+    ``tanh(x W + b + r (h U + b'))`` with `reset_after`, else ``tanh(x W + b + (r h) U)``.
+
+    Args:
+        x: the input of the step, or a list of tensors, one for each gate.
+        h: the state, which is the output of the step before.
+        kernel, recurrent_kernel: W and U; their columns are those of z, r and g.
+        bias: (2, 3 u) with `reset_after`, for the input and the state; else (3 u,). None for none.
+        reset_after: whether the reset gate acts behind the product with the recurrent kernel.
+        activation: the function of the candidate, or None for none.
+        recurrent_activation: the function of the two gates, or None.
+        dropped: a list of three tensors that take the place of h in the products, one for each gate; None for h itself.
+
+    Example:
+        >>> from eagerdl.ops.recurrent import gru_step
+        >>> zero = edl.zeros((1, 1))
+        >>> float(gru_step(zero, edl.ones((1, 1)), edl.ones((1, 3)), edl.zeros((1, 3))))
+        0.5
+
+    Source: Cho et al., 2014, arXiv:1406.1078.
+    """
+    of_x, of_h = (None, None) if bias is None else (bias[0], bias[1]) if reset_after else (bias, None)
+    first = 2 * h.shape[-1]
+    x = project(x, kernel)
+    if of_x is not None:
+        x = x + of_x
+    if reset_after:
+        inner = project(h if dropped is None else dropped, recurrent_kernel)
+        if of_h is not None:
+            inner = inner + of_h
+        gates = x[..., :first] + inner[..., :first]
+    else:
+        gates = x[..., :first] + project(h if dropped is None else dropped[:2], recurrent_kernel[:, :first])
+    update, reset = split(_apply(recurrent_activation, gates), 2, -1)
+    if reset_after:
+        inner = reset * inner[..., first:]
+    else:
+        inner = matmul(reset * (h if dropped is None else dropped[2]), recurrent_kernel[:, first:])
+    return update * h + (1 - update) * _apply(activation, x[..., first:] + inner)
+
+
+def _apply(function, x):
+    return x if function is None else function(x)
+
+
+# -- all steps, on arrays -----------------------------------------------------------------------
+
+
+class Given(NamedTuple):
+    """The inputs of a fused op by name; `states` is (h,) or (h, c)."""
+
+    x: Any
+    kernel: Any
+    recurrent: Any
+    states: tuple
+    bias: Any
+    mask: Any
+
+
+class Layout(NamedTuple):
+    """Which network it is, and which of the optional inputs there are."""
+
+    network: str  # a key of NETWORKS
+    biased: bool
+    masked: bool
+
+    def given(self, xs):
+        """The list of inputs by name."""
+        end = 3 + NETWORKS[self.network].states
+        bias = xs[end] if self.biased else None
+        return Given(*xs[:3], tuple(xs[3:end]), bias, xs[-1] if self.masked else None)
+
+    def count(self):
+        """How many inputs have derivatives."""
+        return 3 + NETWORKS[self.network].states + self.biased
+
+
+def _affine_rows(network, units, dtype, xp):
+    """Rows a and b such that ``a * tanh(a * z) + b`` gives all gates: sigmoids with a = b = 1/2, tanh with 1 and 0."""
+    a = xp.repeat(xp.asarray([1.0 if gate == "g" else 0.5 for gate in network.gates], dtype), units)
+    return a, 1 - a
+
+
+def _activate(gates, a, b):
+    np.tanh(gates, out=gates)
+    gates *= a
+    gates += b
+
+
+def _slope(gates, out, where_tanh):
+    """The derivatives of all activations from their values: s - s s of sigmoids, 1 - g g of the part `where_tanh`."""
+    np.multiply(gates, gates, out=out)
+    start, stop = where_tanh
+    if start:
+        np.subtract(gates[:, :start], out[:, :start], out=out[:, :start])
+    if stop < gates.shape[1]:
+        np.subtract(gates[:, stop:], out[:, stop:], out=out[:, stop:])
+    np.subtract(1, out[:, start:stop], out=out[:, start:stop])
+
+
+def _hold(xp, new, old, masked):
+    """Where `masked`, `new` is what it was before."""
+    if masked is not None:
+        xp.copyto(new, old, where=masked)
+
+
+def _simple_rnn_forward(z, h, recurrent, rest):
+    xp, masked = rest.xp, rest.masked
+    for t in builtins.range(len(z)):
+        xp.matmul(h[t], recurrent, out=h[t + 1])
+        h[t + 1] += z[t]
+        np.tanh(h[t + 1], out=h[t + 1])
+        if masked is not None:
+            z[t] = h[t + 1]  # the activation before it gives way to the state
+            _hold(xp, h[t + 1], h[t], masked[t])
+    return (z,) if masked is not None else (h[1:],)
+
+
+def _simple_rnn_backward(saved, h, dh, gout, turned, rest):
+    xp, masked = rest.xp, rest.masked
+    (values,) = saved
+    dz = xp.empty(values.shape, values.dtype)
+    for t in builtins.range(len(values) - 1, -1, -1):
+        if gout is not None:
+            dh += gout[t]
+        d = dz[t]
+        _slope(values[t], d, (0, d.shape[1]))
+        d *= dh
+        before = None if masked is None else dh.copy()
+        if masked is not None:
+            xp.copyto(d, 0, where=masked[t])
+        xp.matmul(d, turned, out=dh)
+        if masked is not None:
+            _hold(xp, dh, before, masked[t])
+    return (dh,), dz, dz, xp.matmul(_rows(h[:-1]).T, _rows(dz))
+
+
+def _lstm_forward(z, h, recurrent, rest):
+    xp, masked, u = rest.xp, rest.masked, h.shape[2]
+    a, b = rest.affine
+    c, bent = xp.empty(h.shape, h.dtype), xp.empty(z.shape[:2] + (u,), h.dtype)  # bent: tanh(c)
+    c[0] = rest.c
+    room, part = xp.empty(z.shape[1:], z.dtype), xp.empty(h.shape[1:], h.dtype)
+    for t in builtins.range(len(z)):
+        gates, cell, out = z[t], c[t + 1], h[t + 1]
+        xp.matmul(h[t], recurrent, out=room)
+        gates += room
+        _activate(gates, a, b)
+        np.multiply(gates[:, u : 2 * u], c[t], out=cell)
+        np.multiply(gates[:, :u], gates[:, 2 * u : 3 * u], out=part)
+        cell += part
+        np.tanh(cell, out=bent[t])
+        np.multiply(gates[:, 3 * u :], bent[t], out=out)
+        if masked is not None:
+            _hold(xp, cell, c[t], masked[t])
+            _hold(xp, out, h[t], masked[t])
+    return z, c, bent
+
+
+def _lstm_backward(saved, h, dh, gout, turned, rest):
+    z, c, bent = saved
+    xp, masked, u, dc = rest.xp, rest.masked, h.shape[2], rest.c
+    dz = xp.empty(z.shape, z.dtype)
+    part, other = xp.empty(dh.shape, dh.dtype), xp.empty(dh.shape, dh.dtype)
+    for t in builtins.range(len(z) - 1, -1, -1):
+        gates, d = z[t], dz[t]
+        if gout is not None:
+            dh += gout[t]
+        before = None if masked is None else (dh.copy(), dc.copy())
+        _slope(gates, d, (2 * u, 3 * u))
+        np.multiply(dh, gates[:, 3 * u :], out=part)  # to the bent cell
+        np.multiply(bent[t], bent[t], out=other)
+        np.subtract(1, other, out=other)
+        other *= part
+        dc += other
+        np.multiply(dh, bent[t], out=part)
+        d[:, 3 * u :] *= part
+        np.multiply(dc, gates[:, 2 * u : 3 * u], out=part)
+        d[:, :u] *= part
+        np.multiply(dc, c[t], out=part)
+        d[:, u : 2 * u] *= part
+        np.multiply(dc, gates[:, :u], out=part)
+        d[:, 2 * u : 3 * u] *= part
+        dc *= gates[:, u : 2 * u]
+        if masked is not None:
+            xp.copyto(d, 0, where=masked[t])
+        xp.matmul(d, turned, out=dh)
+        if masked is not None:
+            _hold(xp, dh, before[0], masked[t])
+            _hold(xp, dc, before[1], masked[t])
+    return (dh, dc), dz, dz, xp.matmul(_rows(h[:-1]).T, _rows(dz))
+
+
+def _gru_forward(z, h, recurrent, rest):
+    xp, masked, u = rest.xp, rest.masked, h.shape[2]
+    (a, b), after = rest.affine, rest.network.reset_after
+    a, b = a[: 2 * u], b[: 2 * u]
+    inner = xp.empty(z.shape[:2] + (u,), z.dtype)  # h U of the candidate, or the state that was reset
+    room, part = xp.empty((z.shape[1], (3 if after else 2) * u), z.dtype), xp.empty(h.shape[1:], h.dtype)
+    if not after:
+        recurrent, last = xp.ascontiguousarray(recurrent[:, : 2 * u]), xp.ascontiguousarray(recurrent[:, 2 * u :])
+    for t in builtins.range(len(z)):
+        gates, candidate, out = z[t, :, : 2 * u], z[t, :, 2 * u :], h[t + 1]
+        xp.matmul(h[t], recurrent, out=room)
+        gates += room[:, : 2 * u]
+        _activate(gates, a, b)
+        reset = gates[:, u:]
+        if after:
+            if rest.late is None:
+                inner[t] = room[:, 2 * u :]
+            else:
+                np.add(room[:, 2 * u :], rest.late, out=inner[t])
+            np.multiply(reset, inner[t], out=part)
+        else:
+            np.multiply(reset, h[t], out=inner[t])
+            xp.matmul(inner[t], last, out=part)
+        candidate += part
+        np.tanh(candidate, out=candidate)
+        np.subtract(h[t], candidate, out=out)
+        out *= gates[:, :u]
+        out += candidate
+        if masked is not None:
+            _hold(xp, out, h[t], masked[t])
+    return z, inner
+
+
+def _gru_backward(saved, h, dh, gout, turned, rest):
+    z, inner = saved
+    xp, masked, u, after = rest.xp, rest.masked, h.shape[2], rest.network.reset_after
+    dz = xp.empty(z.shape, z.dtype)
+    dinner = xp.empty(z.shape, z.dtype) if after else dz
+    part, through = xp.empty(dh.shape, dh.dtype), xp.empty(dh.shape, dh.dtype)
+    for t in builtins.range(len(z) - 1, -1, -1):
+        gates, d = z[t], dz[t]
+        update, reset, candidate = gates[:, :u], gates[:, u : 2 * u], gates[:, 2 * u :]
+        if gout is not None:
+            dh += gout[t]
+        before = None if masked is None else dh.copy()
+        _slope(gates, d, (2 * u, 3 * u))
+        np.subtract(h[t], candidate, out=part)
+        part *= dh
+        d[:, :u] *= part
+        np.multiply(dh, update, out=through)
+        np.subtract(dh, through, out=part)  # to the candidate
+        d[:, 2 * u :] *= part
+        if after:
+            e = dinner[t]
+            np.multiply(d[:, 2 * u :], inner[t], out=part)
+            d[:, u : 2 * u] *= part
+            e[:, : 2 * u] = d[:, : 2 * u]
+            np.multiply(d[:, 2 * u :], reset, out=e[:, 2 * u :])
+            if masked is not None:
+                xp.copyto(d, 0, where=masked[t])
+                xp.copyto(e, 0, where=masked[t])
+            xp.matmul(e, turned, out=dh)
+        else:
+            xp.matmul(d[:, 2 * u :], turned[2 * u :], out=part)  # to the state that was reset
+            through += part * reset
+            part *= h[t]
+            d[:, u : 2 * u] *= part
+            if masked is not None:
+                xp.copyto(d, 0, where=masked[t])
+            xp.matmul(d[:, : 2 * u], turned[: 2 * u], out=dh)
+        dh += through
+        if masked is not None:
+            _hold(xp, dh, before, masked[t])
+    if after:
+        return (dh,), dz, dinner, xp.matmul(_rows(h[:-1]).T, _rows(dinner))
+    flat = _rows(dz)
+    of_gates = xp.matmul(_rows(h[:-1]).T, flat[:, : 2 * u])
+    of_candidate = xp.matmul(_rows(inner).T, flat[:, 2 * u :])
+    return (dh,), dz, dz, xp.concatenate([of_gates, of_candidate], 1)
+
+
+class Network(NamedTuple):
+    """A kind of recurrent network: its gates ("s" sigmoid, "g" tanh), its states, and how it runs over arrays."""
+
+    gates: str
+    states: int
+    forward: Any
+    backward: Any
+    step: Any  # (given, x, states) -> the next states, in ops
+    saved: Any  # (steps, batch, units, masked) -> the shapes of what the forward saves
+    reset_after: bool = False
+
+
+NETWORKS = {
+    "simple_rnn": Network(
+        "g", 1, _simple_rnn_forward, _simple_rnn_backward,
+        lambda given, x, states: (simple_rnn_step(x, states[0], given.kernel, given.recurrent, given.bias),),
+        lambda t, b, u: ((t, b, u),)),
+    "lstm": Network(
+        "ssgs", 2, _lstm_forward, _lstm_backward,
+        lambda given, x, states: lstm_step(x, states[0], states[1], given.kernel, given.recurrent, given.bias),
+        lambda t, b, u: ((t, b, 4 * u), (t + 1, b, u), (t, b, u))),
+    "gru": Network(
+        "ssg", 1, _gru_forward, _gru_backward,
+        lambda given, x, states: (gru_step(x, states[0], given.kernel, given.recurrent, given.bias, False),),
+        lambda t, b, u: ((t, b, 3 * u), (t, b, u))),
+    "gru_reset_after": Network(
+        "ssg", 1, _gru_forward, _gru_backward,
+        lambda given, x, states: (gru_step(x, states[0], given.kernel, given.recurrent, given.bias),),
+        lambda t, b, u: ((t, b, 3 * u), (t, b, u)), True),
+}  # fmt: skip
+
+
+class Rest(NamedTuple):
+    """What else the steps of a network need."""
+
+    xp: Any
+    network: Network
+    masked: Any  # (steps, batch, 1), True where a step is left out; or None
+    c: Any = None  # the cell of an LSTM, or its cotangent
+    affine: tuple = ()
+    late: Any = None  # the bias inside the reset of a GRU
+
+
+def _rows(x):
+    """x (steps, batch, n) -> (steps * batch, n)."""
+    return x.reshape(x.shape[0] * x.shape[1], x.shape[2])
+
+
+def _work_dtype(dtype):
+    """Half precision is computed in float32."""
+    return dtypes.float32 if dtype.itemsize == 2 else dtype
+
+
+def _on_arrays(given, xp):
+    """x time-major in one block, all in the dtype of the work, and the inverted mask (steps, batch, 1)."""
+    dtype = _work_dtype(given.x.dtype)
+    x, kernel, recurrent = [one.astype(dtype, copy=False) for one in given[:3]]
+    bias = None if given.bias is None else given.bias.astype(dtype, copy=False)
+    masked = None if given.mask is None else ~given.mask.T[:, :, None]
+    states = tuple([one.astype(dtype, copy=False) for one in given.states])
+    return Given(xp.ascontiguousarray(x.transpose(1, 0, 2)), kernel, recurrent, states, bias, masked)
+
+
+def _specs(xs, layout):
+    given, network = layout.given(xs), NETWORKS[layout.network]
+    b, t, _ = given.x.shape
+    u, work = given.recurrent.shape[0], _work_dtype(given.x.dtype)
+    public = [Spec((b, t, u), given.x.dtype)] + [Spec((b, u), given.x.dtype)] * network.states
+    return (*public, Spec((t + 1, b, u), work), *[Spec(shape, work) for shape in network.saved(t, b, u)])
+
+
+def _recurrent_vjp(g, out, needs, xs, layout):
+    public = 1 + NETWORKS[layout.network].states
+    there = tuple([one is not None for one in g[:public]])
+    needs = tuple(needs[: layout.count()])
+    if not builtins.any(there):
+        return [None] * len(xs)
+    found = iter(_recurrent_grad([*[one for one in g[:public] if one is not None], *xs, *out[public:]],
+                                 layout, there, needs))  # fmt: skip
+    return [next(found) if need else None for need in needs] + [None] * (len(xs) - len(needs))
+
+
+@custom(vjp=_recurrent_vjp, infer=_specs, several=True, variadic=True)
+def _recurrent(xs, layout):
+    """xs: x (b, t, f), kernel, recurrent kernel, h (b, u), c of an LSTM, bias?, mask (b, t)? -> outputs, states, saved."""
+    xp, network, dtype = devices.module_of(xs[0]), NETWORKS[layout.network], xs[0].dtype
+    given = _on_arrays(layout.given(xs), xp)
+    (steps, batch, _), units = given.x.shape, given.recurrent.shape[0]
+    a, b = _affine_rows(network, units, given.x.dtype, xp)
+    # Halving is exact, so that it may be done once for all steps, in the kernels.
+    z = xp.matmul(_rows(given.x), given.kernel * a).reshape(steps, batch, len(a))
+    late = None
+    if given.bias is not None:
+        bias = given.bias
+        if network.reset_after:
+            late = bias[1, 2 * units :]
+            bias = xp.concatenate([bias[0, : 2 * units] + bias[1, : 2 * units], bias[0, 2 * units :]])
+        z += bias * a
+    h = xp.empty((steps + 1, batch, units), given.x.dtype)
+    h[0] = given.states[0]
+    rest = Rest(xp, network, given.mask, given.states[-1], (a, b), late)
+    saved = network.forward(z, h, given.recurrent * a, rest)
+    ends = [h, saved[1]] if network.states == 2 else [h]
+    outputs = h[1:].transpose(1, 0, 2).astype(dtype, copy=False)
+    return (outputs, *[one[-1].astype(dtype) for one in ends], h, *saved)
+
+
+def _parts_of_grad(xs, layout, there):
+    """The list of inputs of `_recurrent_grad` as: cotangents with None where there are none, inputs, saved arrays."""
+    count = builtins.sum(there)
+    given = iter(xs[:count])
+    inputs = layout.count() + layout.masked
+    return [next(given) if one else None for one in there], xs[count : count + inputs], xs[count + inputs :]
+
+
+def _grad_specs(xs, layout, there, wanted):
+    _, inputs, _ = _parts_of_grad(xs, layout, there)
+    return tuple([Spec(x.shape, x.dtype) for x, need in zip(inputs, wanted, strict=False) if need])
+
+
+def _grad_vjp(g, xs, layout, there, wanted):
+    """The transposed derivative of `_recurrent_grad`: that of the gradient of the steps in ops."""
+    count, differentiable = builtins.sum(there), layout.count()
+    end = count + differentiable
+    masks = list(xs[end : end + layout.masked])
+    chosen = [one is not None for one in g]
+
+    def gradient(*args):
+        def public(*inputs):
+            out = _in_ops([*inputs, *masks], layout)
+            return [one for one, has in zip(out, there, strict=True) if has]
+
+        found = vjp(public, *args[count:])[1](list(args[:count]))
+        found = [one for one, need in zip(found, wanted, strict=True) if need]
+        return [one for one, has in zip(found, chosen, strict=True) if has]
+
+    back = vjp(gradient, *xs[:end])[1]([one for one in g if one is not None])
+    return [*back, *[None] * (len(xs) - end)]
+
+
+@custom(vjp=_grad_vjp, infer=_grad_specs, several=True, variadic=True)
+def _recurrent_grad(xs, layout, there, wanted):
+    """xs: cotangents of outputs and states as far as `there`, inputs, saved -> cotangents of the inputs `wanted`."""
+    xp, network = devices.module_of(xs[0]), NETWORKS[layout.network]
+    gs, inputs, (h, *saved) = _parts_of_grad(xs, layout, there)
+    like = layout.given(inputs)
+    given = _on_arrays(like, xp)
+    dtype = h.dtype
+    gout = None if gs[0] is None else gs[0].transpose(1, 0, 2)
+    ends = [xp.zeros(h.shape[1:], dtype) if one is None else one.astype(dtype) for one in gs[1:]]
+    rest = Rest(xp, network, given.mask, ends[-1])
+    turned = xp.ascontiguousarray(given.recurrent.T)  # once, since products with a view of it are slower
+    states, dz, dinner, of_recurrent = network.backward(saved, h, ends[0], gout, turned, rest)
+    flat, results = _rows(dz), []
+    if wanted[0]:
+        of_x = xp.matmul(flat, given.kernel.T).reshape(given.x.shape)
+        results.append(of_x.transpose(1, 0, 2))
+    if wanted[1]:
+        results.append(xp.matmul(_rows(given.x).T, flat))
+    if wanted[2]:
+        results.append(of_recurrent)
+    results += [one for one, need in zip(states, wanted[3:], strict=False) if need]
+    if layout.biased and wanted[-1]:
+        of_bias = np.add.reduce(flat, 0)
+        results.append(xp.stack([of_bias, np.add.reduce(_rows(dinner), 0)]) if network.reset_after else of_bias)
+    likes = [x for x, need in zip(inputs, wanted, strict=False) if need]
+    return tuple([one.astype(x.dtype, copy=False) for one, x in zip(results, likes, strict=True)])
+
+
+def _in_ops(xs, layout):
+    """The outputs and final states of `_recurrent`, step by step in ops: for derivatives of its derivative."""
+    dtype, network = xs[0].dtype, NETWORKS[layout.network]
+    if dtype.itemsize == 2:
+        xs = [cast(x, "float32") if dtypes.is_floating(x.dtype) else x for x in xs]
+    given = layout.given(xs)
+    states, outputs = given.states, []
+    for t, x in enumerate(unstack(given.x, axis=1)):
+        new = network.step(given, x, states)
+        if given.mask is not None:
+            new = [where(expand_dims(given.mask[:, t], -1), a, b) for a, b in zip(new, states, strict=True)]
+        states = tuple(new)
+        outputs.append(states[0])
+    stacked = stack(outputs, 1) if outputs else zeros((*given.x.shape[:2], given.recurrent.shape[0]), given.x.dtype)
+    return [cast(one, dtype) for one in (stacked, *states)]
+
+
+# -- public -------------------------------------------------------------------------------------
+
+
+def _fused(where_, network, x, states, kernel, recurrent_kernel, bias, mask, zero_output_for_mask):
+    """Checks shapes, lets dtypes meet, fills in states, and runs the op."""
+    gates = len(NETWORKS[network].gates)
+    x, kernel, recurrent_kernel = [convert_to_tensor(one) for one in (x, kernel, recurrent_kernel)]
+    if x.ndim != 3:
+        raise ShapeError(where_, "x must be (batch, time, features)", f"x has shape {x.shape}",
+                         "add the missing axes with edl.expand_dims")  # fmt: skip
+    batch, steps, features = x.shape
+    units = recurrent_kernel.shape[0] if recurrent_kernel.ndim else 0
+    expected = {"kernel": (features, gates * units), "recurrent_kernel": (units, gates * units)}
+    tensors = {"kernel": kernel, "recurrent_kernel": recurrent_kernel}
+    for name, state in states.items():
+        expected[name] = (batch, units)
+        tensors[name] = zeros((batch, units), x.dtype) if state is None else convert_to_tensor(state)
+    if bias is not None:
+        expected["bias"] = (2, gates * units) if NETWORKS[network].reset_after else (gates * units,)
+        tensors["bias"] = convert_to_tensor(bias)
+    for name, tensor in tensors.items():
+        if tensor.shape != expected[name]:
+            raise ShapeError(where_, f"{name} must be {expected[name]} for x {x.shape} and {units} units",
+                             f"{name} has shape {tensor.shape}", "check the last axis of x, and the arguments' order")  # fmt: skip
+    tensors = {"x": x, **tensors}
+    (dtype,) = dtypes.to_floating([dtypes.result_type(*[one.dtype for one in tensors.values()])])
+    if not dtypes.is_floating(dtype):
+        raise DTypeError(where_, "real numbers are needed", f"got {dtype}", "take edl.real and edl.imag apart")
+    tensors = {name: one if one.dtype == dtype else cast(one, dtype) for name, one in tensors.items()}
+    xs = list(tensors.values())
+    if mask is not None:
+        mask = _mask(where_, mask, (batch, steps))
+        xs.append(mask)
+    outputs, *ends = _recurrent(xs, Layout(network, bias is not None, mask is not None))[: 1 + len(states)]
+    if mask is not None and zero_output_for_mask:
+        outputs = where(expand_dims(mask, -1), outputs, 0)
+    return outputs, *ends
+
+
+def _mask(where_, mask, shape):
+    mask = convert_to_tensor(mask)
+    if mask.shape != shape:
+        raise ShapeError(where_, f"mask must be (batch, time) = {shape}", f"mask has shape {mask.shape}",
+                         "give one bool per step")  # fmt: skip
+    return mask if mask.dtype == dtypes.bool_ else cast(mask, "bool")
+
+
+def simple_rnn(x, h, kernel, recurrent_kernel, bias=None, mask=None, zero_output_for_mask=False):
+    """x (b, t, f), h (b, u), kernel (f, u), recurrent_kernel (u, u), bias (u,) -> outputs (b, t, u), last h (b, u).
+
+    All steps ``h' = tanh(x W + h U + b)`` of a recurrent network; it agrees with `simple_rnn_step` to rounding.
+
+    Args:
+        x: the inputs of all steps.
+        h: the state before the first step, or None for zeros.
+        kernel, recurrent_kernel, bias: W, U and b; bias may be None.
+        mask: (b, t), False for steps that are left out: they keep the state. None leaves out none.
+        zero_output_for_mask: whether the output of such steps is 0; else it is the state.
+
+    Raises:
+        ShapeError: if shapes do not fit.
+        DTypeError: for complex numbers.
+
+    Example:
+        >>> from eagerdl.ops.recurrent import simple_rnn
+        >>> outputs, h = simple_rnn(edl.ones((2, 5, 3)), None, edl.ones((3, 4)), edl.ones((4, 4)))
+        >>> outputs.shape, h.shape
+        ((2, 5, 4), (2, 4))
+
+    Source: Elman, 1990, "Finding structure in time".
+    """
+    states = {"h": h}
+    return _fused("simple_rnn", "simple_rnn", x, states, kernel, recurrent_kernel, bias, mask, zero_output_for_mask)
+
+
+def gru(x, h, kernel, recurrent_kernel, bias=None, mask=None, reset_after=True, zero_output_for_mask=False):
+    """x (b, t, f), h (b, u), kernel (f, 3 u), recurrent_kernel (u, 3 u), bias -> outputs (b, t, u), last h (b, u).
+
+    All steps of a gated recurrent unit, as in `gru_step` with tanh and sigmoid; they agree to rounding.
+
+    Args:
+        x: the inputs of all steps.
+        h: the state before the first step, or None for zeros.
+        kernel, recurrent_kernel: the columns are those of update gate, reset gate and candidate.
+        bias: (2, 3 u) with `reset_after`, else (3 u,); or None.
+        mask: (b, t), False for steps that are left out: they keep the state. None leaves out none.
+        reset_after: whether the reset gate acts behind the product with the recurrent kernel.
+        zero_output_for_mask: whether the output of steps left out is 0; else it is the state.
+
+    Raises:
+        ShapeError: if shapes do not fit.
+        DTypeError: for complex numbers.
+
+    Example:
+        >>> from eagerdl.ops.recurrent import gru
+        >>> outputs, h = gru(edl.ones((2, 5, 3)), None, edl.ones((3, 12)), edl.ones((4, 12)))
+        >>> outputs.shape, h.shape
+        ((2, 5, 4), (2, 4))
+
+    Source: Cho et al., 2014, arXiv:1406.1078.
+    """
+    network = "gru_reset_after" if reset_after else "gru"
+    return _fused("gru", network, x, {"h": h}, kernel, recurrent_kernel, bias, mask, zero_output_for_mask)
+
+
+def lstm(x, h, c, kernel, recurrent_kernel, bias=None, mask=None, zero_output_for_mask=False):
+    """x (b, t, f), h, c (b, u), kernel (f, 4 u), recurrent_kernel (u, 4 u), bias (4 u,) -> outputs (b, t, u), h, c (b, u).
+
+    All steps of a long short-term memory, as in `lstm_step` with tanh and sigmoid; they agree to rounding.
+
+    Args:
+        x: the inputs of all steps.
+        h, c: the states before the first step; None for zeros.
+        kernel, recurrent_kernel, bias: the columns are those of input gate, forget gate, candidate and output gate; bias
+            may be None.
+        mask: (b, t), False for steps that are left out: they keep both states. None leaves out none.
+        zero_output_for_mask: whether the output of such steps is 0; else it is the state h.
+
+    Raises:
+        ShapeError: if shapes do not fit.
+        DTypeError: for complex numbers.
+
+    Example:
+        >>> from eagerdl.ops.recurrent import lstm
+        >>> outputs, h, c = lstm(edl.ones((2, 5, 3)), None, None, edl.ones((3, 16)), edl.ones((4, 16)))
+        >>> outputs.shape, h.shape, c.shape
+        ((2, 5, 4), (2, 4), (2, 4))
+
+    Source: Hochreiter & Schmidhuber, 1997, "Long short-term memory".
+    """
+    states = {"h": h, "c": c}
+    return _fused("lstm", "lstm", x, states, kernel, recurrent_kernel, bias, mask, zero_output_for_mask)

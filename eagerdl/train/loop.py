@@ -1,0 +1,144 @@
+"""The loop: epochs over batches. `fit`, `evaluate` and `predict` are a few lines over it.
+
+The loop knows a source of batches (`eagerdl.data.adapters`), a function that makes one step of a batch, and callbacks. What a
+run needs to go on after an interruption is at one place, `Progress`, which a journal may save after any step.
+"""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from eagerdl import tree
+from eagerdl.tensor import Tensor
+
+
+@dataclass
+class Progress:
+    """Where a run is: enough, with the states of model, optimizer, metrics, callbacks and generators, to go on.
+
+    Args:
+        epoch: the epoch under way, from 0.
+        step: how many steps of it are done.
+        logs: the last step's logs.
+        finished: whether the last epoch is over.
+    """
+
+    epoch: int = 0
+    step: int = 0
+    logs: dict = field(default_factory=dict)
+    finished: bool = False
+
+
+def numbers(logs):
+    """Logs as Python floats: tensors of one element become numbers, everything else stays."""
+    return {
+        name: float(value) if isinstance(value, Tensor) and value.size == 1 else value for name, value in (logs or {}).items()
+    }
+
+
+def train(source, step, callbacks, *, epochs, initial_epoch=0, steps_per_epoch=None, validate=None, reset=None, stopped=None,
+          progress=None, journal=None):  # fmt: skip
+    """Runs epochs of steps.
+
+    Args:
+        source: gives batches: ``source.epoch(number, steps)`` yields those of an epoch; has ``state()``.
+        step: a function batch -> logs.
+        callbacks: a CallbackList.
+        epochs: the number of the last epoch plus one.
+        initial_epoch: the first one.
+        steps_per_epoch: how many steps an epoch has; None: as long as the source yields.
+        validate: a function epoch -> logs or None, called after each epoch.
+        reset: called before each epoch: metrics begin anew.
+        stopped: a function that says whether somebody asked to stop.
+        progress: the Progress to go on from, and to keep up to date.
+        journal: has ``after_step(progress)`` and ``after_epoch(progress)``; saves the run.
+
+    Returns:
+        The logs of the last epoch.
+    """
+    progress = progress or Progress(epoch=initial_epoch)
+    logs = {}
+    for epoch in range(progress.epoch, epochs):
+        resumed = progress.step > 0  # the source was put back to the same place
+        progress.epoch = epoch
+        if not resumed:
+            if reset is not None:
+                reset()
+            callbacks.on_epoch_begin(epoch)
+        logs = progress.logs if resumed else {}
+        for batch in source.epoch(epoch, steps_per_epoch):
+            callbacks.on_train_batch_begin(progress.step)
+            logs = step(batch)
+            progress.step += 1
+            callbacks.on_train_batch_end(progress.step - 1, logs)
+            if journal is not None:
+                progress.logs = logs
+                journal.after_step(progress)
+            if stopped():
+                break
+        logs = numbers(logs)
+        if validate is not None:
+            logs.update(validate(epoch) or {})
+        callbacks.on_epoch_end(epoch, logs)
+        progress.step, progress.logs = 0, logs
+        progress.epoch = epoch + 1
+        if journal is not None:
+            journal.after_epoch(progress)
+        if stopped():
+            break
+    progress.finished = True
+    return logs
+
+
+def evaluate(source, step, callbacks, *, steps=None, stopped=None):
+    """One pass of test steps.
+
+    Args:
+        source, step, callbacks, stopped: as in `train`.
+        steps: how many at most.
+
+    Returns:
+        The logs of the last step.
+    """
+    callbacks.on_test_begin()
+    logs, count = None, 0
+    for batch in source.epoch(0, steps):
+        callbacks.on_test_batch_begin(count)
+        logs = step(batch)
+        callbacks.on_test_batch_end(count, logs)
+        count += 1
+        if stopped():
+            break
+    logs = numbers(logs)
+    callbacks.on_test_end(logs)
+    return logs
+
+
+def predict(source, step, callbacks, *, steps=None, stopped=None):
+    """One pass of predict steps.
+
+    Returns:
+        The list of the outputs of the steps.
+    """
+    callbacks.on_predict_begin()
+    outputs = []
+    for batch in source.epoch(0, steps):
+        callbacks.on_predict_batch_begin(len(outputs))
+        outputs.append(step(batch))
+        callbacks.on_predict_batch_end(len(outputs) - 1, {"outputs": outputs[-1]})
+        if stopped():
+            break
+    callbacks.on_predict_end()
+    return outputs
+
+
+def joined(outputs):
+    """The outputs of several batches as arrays over all examples, in the structure of one batch's."""
+    columns = [tree.flatten(one)[0] for one in outputs]
+    build = tree.flatten(outputs[0])[1]
+    return build([_concatenate(column) for column in zip(*columns)])
+
+
+def _concatenate(parts):
+    arrays = [np.asarray(part) for part in parts]
+    return np.concatenate(arrays) if arrays[0].ndim else np.stack(arrays)

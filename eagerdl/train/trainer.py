@@ -1,0 +1,454 @@
+"""`Trainer`: compile, fit, evaluate and predict, for any object that is called on inputs and has variables.
+
+Every step is a method made of public parts; override `train_step`, `compute_loss` or any other, or copy them into a loop of
+your own: the numbers are the same to the bit.
+"""
+
+import warnings
+
+from eagerdl import registry, tree
+from eagerdl.autograd.tape import GradientTape
+from eagerdl.data import as_batches, train_validation_split, unpack_x_y_sample_weight
+from eagerdl.errors import ArgumentError, ShapeError
+from eagerdl.tensor import Tensor, from_array, to_array
+from eagerdl.train import loop, metrics, optimizers
+from eagerdl.train.callbacks import CallbackList
+from eagerdl.train.compiled import CompileLoss, CompileMetrics, Outputs, batch_size_of, kind_of, total_of
+from eagerdl.train.interrupts import Interrupts
+from eagerdl.train.journal import Journal
+from eagerdl.tree import map_structure
+
+__all__ = ["Trainer"]
+
+
+class Trainer:
+    """What `Model` knows of training. Needs ``__call__(x, training=...)``, `variables`, `losses` and `where` beside it."""
+
+    optimizer = None
+    loss = None
+    run_eagerly = False
+    jit_compile = "auto"
+    stop_training = False
+    steps_per_execution = 1
+    history = None
+    _compile_config = None
+    _compile_loss = None
+    _compile_metrics = None
+    _loss_tracker = None
+
+    # -- compile ----------------------------------------------------------------------------------
+
+    def compile(self, optimizer="rmsprop", loss=None, loss_weights=None, metrics=None, weighted_metrics=None, run_eagerly=False,
+                steps_per_execution=1, jit_compile="auto", auto_scale_loss=True):  # fmt: skip
+        """Says how to train.
+
+        Args:
+            optimizer: an optimizer or its name.
+            loss: a loss, its name, or a function (y_true, y_pred); for several outputs a list, or a dict by their names.
+            loss_weights: numbers by which the losses of several outputs are weighted.
+            metrics: a list of metrics, names or functions; for several outputs a list of lists or a dict.
+            weighted_metrics: the same, for metrics that see the sample weights.
+            run_eagerly: True keeps steps from being compiled.
+            steps_per_execution: how many steps callbacks see as one.
+            jit_compile: whether steps are compiled; "auto" where that is possible.
+            auto_scale_loss: whether float16 policies get an optimizer that scales the loss.
+
+        Raises:
+            ArgumentError: for unknown names, with the nearest one.
+
+        Example:
+            >>> model = edl.Sequential([edl.Input((2,)), edl.layers.Dense(1)])
+            >>> model.compile("sgd", "mse", metrics=["mae"])
+            >>> model.fit(np.ones((4, 2)), np.ones((4, 1)), epochs=2, verbose=0).epoch
+            [0, 1]
+        """
+        if run_eagerly and jit_compile is True:
+            raise ArgumentError(f"{self.where}.compile", "run_eagerly and jit_compile exclude each other", "both are True",
+                                "choose one of them")  # fmt: skip
+        self.optimizer = optimizers.get(optimizer)
+        policy = getattr(self, "dtype_policy", None)
+        scaled = isinstance(self.optimizer, optimizers.LossScaleOptimizer)
+        if auto_scale_loss and policy is not None and policy.name == "mixed_float16" and self.optimizer and not scaled:
+            self.optimizer = optimizers.LossScaleOptimizer(self.optimizer, name="loss_scale_optimizer")
+        outputs = Outputs(getattr(self, "output_names", None))
+        self.loss, self.run_eagerly, self.jit_compile = loss, run_eagerly, jit_compile
+        self.steps_per_execution = steps_per_execution
+        self._compile_loss = None if loss is None else CompileLoss(loss, loss_weights, outputs)
+        self._compile_metrics = CompileMetrics(metrics, weighted_metrics, outputs) if metrics or weighted_metrics else None
+        self._loss_tracker = None
+        self.stop_training, self.compiled = False, True
+        self._compile_config = {
+            "optimizer": optimizer, "loss": loss, "loss_weights": loss_weights, "metrics": metrics,
+            "weighted_metrics": weighted_metrics, "run_eagerly": run_eagerly, "steps_per_execution": steps_per_execution,
+            "jit_compile": jit_compile,
+        }  # fmt: skip
+        self._check_strings(loss)
+
+    compiled = False
+
+    def _check_strings(self, loss):
+        """Unknown names of losses fail here, not at the first batch."""
+        from eagerdl.train import losses as known
+
+        for one in tree.flatten(loss)[0] if not (isinstance(loss, dict) and "class_name" in loss) else ():
+            if isinstance(one, str) and one.lower() not in ("crossentropy", "ce"):
+                known.get(one)
+
+    def get_compile_config(self):
+        """The arguments of `compile` as JSON can hold them, None before.
+
+        Functions among them need to be registered to be loaded.
+        """
+        if self._compile_config is None:
+            return None
+        config = dict(self._compile_config)
+        config["optimizer"] = self.optimizer
+        return registry.serialize_keras_object(config)
+
+    def compile_from_config(self, config):
+        """Compiles with the arguments of `get_compile_config`."""
+        config = registry.deserialize_keras_object(config)
+        self.compile(**config)
+        if self.optimizer is not None and getattr(self, "built", False):
+            self.optimizer.build(self.trainable_variables)
+
+    def _require_compiled(self, what):
+        if not self.compiled:
+            raise ArgumentError(f"{self.where}.{what}", "a model must be compiled before", "it is not",
+                                "call model.compile(optimizer, loss), or write an own loop")  # fmt: skip
+
+    # -- one step ---------------------------------------------------------------------------------
+
+    def train_step(self, data):
+        """One step of training on a batch; override it for another one.
+
+        Args:
+            data: a batch: x, (x, y) or (x, y, sample_weight).
+
+        Returns:
+            A dict of numbers for logs.
+        """
+        x, y, sample_weight = unpack_x_y_sample_weight(data)
+        with GradientTape() as tape:
+            y_pred = self(x, training=True)
+            loss = self.compute_loss(x, y, y_pred, sample_weight)
+            scaled = self.optimizer.scale_loss(loss)
+        variables = self.trainable_variables
+        self.optimizer.apply_gradients(zip(tape.gradient(scaled, variables), variables))
+        self.track_loss(loss, x)
+        return self.compute_metrics(x, y, y_pred, sample_weight)
+
+    def test_step(self, data):
+        """One step of evaluation on a batch; override it for another one."""
+        x, y, sample_weight = unpack_x_y_sample_weight(data)
+        y_pred = self(x, training=False)
+        self.track_loss(self.compute_loss(x, y, y_pred, sample_weight, training=False), x)
+        return self.compute_metrics(x, y, y_pred, sample_weight)
+
+    def predict_step(self, data):
+        """One step of prediction on a batch; override it for another one."""
+        x, _, _ = unpack_x_y_sample_weight(data)
+        return self(x, training=False)
+
+    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+        """The loss of a batch: that of `compile` plus what layers added.
+
+        Args:
+            x, y, y_pred, sample_weight: the batch and the outputs.
+            training: whether this is for training.
+
+        Raises:
+            ArgumentError: if there is neither a loss nor anything added.
+        """
+        total = None
+        if self._compile_loss is not None:
+            total = self._compile_loss(self.where, y, y_pred, sample_weight)
+        total = total_of(total, self.losses)
+        if total is None:
+            raise ArgumentError(f"{self.where}.compute_loss", "something to minimise is needed", "the model was compiled without a "
+                                "loss, and no layer added one", "pass loss= to compile, use add_loss, or override compute_loss")  # fmt: skip
+        return total
+
+    def track_loss(self, loss, x):
+        """Lets the mean that is shown as "loss" see the loss of the batch `x`."""
+        if self._loss_tracker is None:
+            self._loss_tracker = metrics.Mean(name="loss")
+        self._loss_tracker.update_state(loss, sample_weight=batch_size_of(x))
+
+    def compute_metrics(self, x, y, y_pred, sample_weight=None):
+        """Lets the metrics see a batch; returns `get_metrics_result()`."""
+        if self._compile_metrics is not None:
+            self._compile_metrics.update(self.where, y, y_pred, sample_weight)
+        return self.get_metrics_result()
+
+    def get_metrics_result(self):
+        """name -> value of all metrics now."""
+        out = {}
+        compiled = self._compile_metrics.metrics if self._compile_metrics is not None else ()
+        for metric in self.metrics:
+            if not any(metric is one for one in compiled):
+                value = metric.result()
+                out.update(value if isinstance(value, dict) else {metric.name: value})
+        if self._compile_metrics is not None:
+            out.update(self._compile_metrics.results())
+        return out
+
+    @property
+    def metrics(self):
+        """The mean of the loss, the metrics of `compile`, and those in attributes of the model and its layers."""
+        found = [] if self._loss_tracker is None else [self._loss_tracker]
+        if self._compile_loss is not None:
+            found += self._compile_loss.metrics()
+        if self._compile_metrics is not None:
+            found += self._compile_metrics.metrics
+        found += super().metrics
+        return list({id(one): one for one in found}.values())
+
+    @property
+    def metrics_names(self):
+        """The names of `metrics`."""
+        return [metric.name for metric in self.metrics]
+
+    def reset_metrics(self):
+        """Lets all metrics begin anew."""
+        for metric in self.metrics:
+            metric.reset_state()
+
+    # -- fit, evaluate, predict -------------------------------------------------------------------
+
+    def fit(self, x=None, y=None, batch_size=None, epochs=1, verbose="auto", callbacks=None, validation_split=0.0,
+            validation_data=None, shuffle=True, class_weight=None, sample_weight=None, initial_epoch=0, steps_per_epoch=None,
+            validation_steps=None, validation_batch_size=None, validation_freq=1, *, resume=None):  # fmt: skip
+        """Trains for a number of epochs.
+
+        Args:
+            x: inputs: an array, tensor, list or dict of them, a DataFrame, a Dataset, a PyDataset, or a generator of batches.
+            y: labels, where `x` holds inputs only.
+            batch_size: 32 by default; not for data that comes in batches.
+            epochs: the number of the last epoch.
+            verbose: "auto", 0 silent, 1 a live display, 2 a line per epoch.
+            callbacks: a list of callbacks.
+            validation_split: the last part of the arrays that is kept for validation.
+            validation_data: (x, y), (x, y, sample_weight), a Dataset, ..., or a dict of several by name.
+            shuffle: whether arrays are shuffled before each epoch.
+            class_weight: a dict class -> weight.
+            sample_weight: an array of weights of the examples.
+            initial_epoch: the epoch to begin with.
+            steps_per_epoch, validation_steps: how many batches at most; None is all.
+            validation_batch_size: that of `batch_size` by default.
+            validation_freq: every how many epochs to validate, or a list of epochs, from 1.
+            resume: a folder in which the run is kept. The same call after an interruption, however rude, goes on where it was and
+                ends with the same bits.
+
+        Returns:
+            The History: `history.history` is a dict of lists.
+
+        Raises:
+            ArgumentError: if the model is not compiled, or the data is empty or inconsistent.
+        """
+        self._require_compiled("fit")
+        if validation_split:
+            (x, y, sample_weight), validation_data = train_validation_split((x, y, sample_weight), validation_split)
+        source = as_batches(x, y, sample_weight, batch_size=batch_size, shuffle=shuffle, class_weight=class_weight,
+                            steps=steps_per_epoch, where=f"{self.where}.fit")  # fmt: skip
+        listed = self._callbacks(callbacks, verbose, epochs=epochs, steps=steps_per_epoch or source.num_batches)
+        validate = self._validation(
+            validation_data, validation_steps, validation_batch_size or batch_size, validation_freq, listed
+        )
+        self.stop_training, self.history = False, listed.history
+        journal = None if resume is None else Journal(resume, self, listed, source)
+        progress = loop.Progress(epoch=initial_epoch)
+        with Interrupts(self) as interrupts:
+            listed.on_train_begin()
+            if journal is not None:
+                self._make_state(source)
+                progress = journal.restore(progress)
+                if not journal.exists():
+                    journal.save(progress)  # the initial weights too have to be those of the first run
+            try:
+                logs = loop.train(
+                    source, self._step(self.train_step), listed, epochs=epochs, initial_epoch=initial_epoch,
+                    steps_per_epoch=steps_per_epoch, validate=validate, reset=self.reset_metrics,
+                    stopped=lambda: self.stop_training or interrupts.asked, progress=progress, journal=journal,
+                )  # fmt: skip
+            finally:
+                listed.close()
+            self._finish(listed, logs, interrupts)
+        return self.history
+
+    def _make_state(self, source):
+        """Makes the weights, slots and metrics that else come into being in the first step."""
+        x, y, _ = unpack_x_y_sample_weight(map_structure(_as_tensor, source.peek()))
+        y_pred = self._untouched(lambda: self(x, training=False))
+        if self._loss_tracker is None:
+            self._loss_tracker = metrics.Mean(name="loss")
+        for part in (self._compile_loss, self._compile_metrics):
+            if part is not None:
+                part.make(self.where, y, y_pred)
+        if self.optimizer is not None:
+            self.optimizer.build(self.trainable_variables)
+
+    def _finish(self, listed, logs, interrupts):
+        if self.optimizer is not None and not interrupts.asked:
+            self.optimizer.finalize_variable_values(self.trainable_variables)
+        listed.on_train_end(logs)
+        loss = logs.get("loss")
+        if isinstance(loss, float) and loss != loss:
+            warnings.warn(f"[{self.where}.fit] the loss became NaN: lower the learning rate, clip gradients (clipnorm=1.0), look for "
+                          "NaN in the data, or find the first one with edl.debugging.enable_check_numerics(); the callback "
+                          "TerminateOnNaN stops at once", stacklevel=3)  # fmt: skip
+
+    def evaluate(self, x=None, y=None, batch_size=None, verbose="auto", sample_weight=None, steps=None, callbacks=None,
+                 return_dict=False, **kwargs):  # fmt: skip
+        """The loss and metrics on data.
+
+        Args:
+            x, y, sample_weight, batch_size: as in `fit`.
+            verbose: "auto", 0 silent, 1 a display, 2 a line.
+            steps: how many batches at most.
+            callbacks: a list of callbacks.
+            return_dict: whether to return a dict instead of a list.
+
+        Returns:
+            The loss, or a list of the loss and the metrics, or a dict.
+
+        Raises:
+            ArgumentError: if the model is not compiled, or the data is empty.
+        """
+        listed = kwargs.pop("_callbacks", None)
+        if kwargs:
+            raise ArgumentError(f"{self.where}.evaluate", "the arguments must be known", f"got {', '.join(kwargs)}", "see help()")
+        self._require_compiled("evaluate")
+        source = as_batches(x, y, sample_weight, batch_size=batch_size, steps=steps, where=f"{self.where}.evaluate")
+        if listed is None:
+            listed = self._callbacks(callbacks, verbose, epochs=1, steps=steps or source.num_batches)
+        self.reset_metrics()
+        stopped = self.stop_training
+        self.stop_training = False
+        try:
+            logs = loop.evaluate(source, self._step(self.test_step), listed, steps=steps, stopped=lambda: self.stop_training)
+        finally:
+            self.stop_training = stopped
+        if return_dict:
+            return logs
+        values = list(logs.values())
+        return values[0] if len(values) == 1 else values
+
+    def predict(self, x, batch_size=None, verbose="auto", steps=None, callbacks=None):
+        """The outputs for all inputs, as NumPy arrays.
+
+        Args:
+            x: inputs as in `fit`.
+            batch_size: 32 by default.
+            verbose: "auto", 0 silent, 1 a display, 2 a line.
+            steps: how many batches at most.
+            callbacks: a list of callbacks.
+
+        Returns:
+            An array, or the structure of the model's outputs.
+        """
+        source = as_batches(x, None, None, batch_size=batch_size, steps=steps, where=f"{self.where}.predict")
+        listed = self._callbacks(callbacks, verbose, epochs=1, steps=steps or source.num_batches)
+        self.stop_training = False
+        outputs = loop.predict(source, self._step(self.predict_step), listed, steps=steps, stopped=lambda: self.stop_training)
+        return loop.joined(outputs)
+
+    def train_on_batch(self, x, y=None, sample_weight=None, class_weight=None, return_dict=False):
+        """One step of training on one batch.
+
+        Args:
+            x, y, sample_weight, class_weight: the batch.
+            return_dict: whether to return a dict instead of a list.
+
+        Returns:
+            The loss, or a list of the loss and the metrics, or a dict.
+
+        Raises:
+            ArgumentError: for sample and class weights together.
+        """
+        self._require_compiled("train_on_batch")
+        return self._on_batch(self.train_step, x, y, sample_weight, class_weight, return_dict)
+
+    def test_on_batch(self, x, y=None, sample_weight=None, return_dict=False):
+        """The loss and metrics of one batch, on top of those before; `reset_metrics()` begins anew."""
+        self._require_compiled("test_on_batch")
+        return self._on_batch(self.test_step, x, y, sample_weight, None, return_dict)
+
+    def predict_on_batch(self, x):
+        """The outputs for one batch, as NumPy arrays."""
+        out = self._step(self.predict_step)((tree.map_structure(_as_tensor, x),))
+        return map_structure(lambda one: one.numpy() if isinstance(one, Tensor) else one, out)
+
+    def _on_batch(self, step, x, y, sample_weight, class_weight, return_dict):
+        if class_weight is not None and sample_weight is not None:
+            raise ArgumentError(self.where, "class_weight and sample_weight exclude each other", "both are given", "multiply them")
+        size = batch_size_of(x)
+        source = as_batches(x, y, sample_weight, batch_size=size, class_weight=class_weight, where=self.where)
+        (batch,) = list(source.epoch(0))
+        logs = loop.numbers(self._step(step)(batch))
+        if return_dict:
+            return logs
+        values = list(logs.values())
+        return values[0] if len(values) == 1 else values
+
+    # -- the step as it runs ----------------------------------------------------------------------
+
+    def make_train_function(self, force=False):
+        """The function that runs `train_step` on a batch."""
+        return self._step(self.train_step)
+
+    def make_test_function(self, force=False):
+        """The function that runs `test_step` on a batch."""
+        return self._step(self.test_step)
+
+    def make_predict_function(self, force=False):
+        """The function that runs `predict_step` on a batch."""
+        return self._step(self.predict_step)
+
+    def _step(self, method):
+        """`method` on a batch of arrays, which become tensors."""
+
+        def step(batch):
+            return method(map_structure(_as_tensor, batch))
+
+        return step
+
+    def _callbacks(self, callbacks, verbose, epochs, steps):
+        if isinstance(callbacks, CallbackList):
+            return callbacks
+        return CallbackList(callbacks, add_history=True, add_progbar=verbose != 0, model=self, verbose=verbose, epochs=epochs, steps=steps)
+
+    def _validation(self, data, steps, batch_size, freq, listed):
+        """A function epoch -> the logs of validation; None without data. A dict of data sets is validated one by one."""
+        if data is None:
+            return None
+        named = data if isinstance(data, dict) and all(map(_is_data, data.values())) else {"val": data}
+        chosen = set(freq) if isinstance(freq, list | tuple | set) else None
+
+        def due(epoch):
+            return epoch + 1 in chosen if chosen is not None else (epoch + 1) % freq == 0
+
+        def validate(epoch):
+            if not due(epoch):
+                return {}
+            logs = {}
+            for name, one in named.items():
+                x, y, weights = (*one, None, None)[:3] if isinstance(one, tuple | list) else (one, None, None)
+                size = None if y is None else batch_size
+                found = self.evaluate(x, y, size, sample_weight=weights, steps=steps, return_dict=True, _callbacks=listed)
+                prefix = name if name.startswith("val") else f"val_{name}"
+                logs |= {f"{prefix}_{key}": value for key, value in found.items()}
+            return logs
+
+        return validate
+
+
+def _is_data(value):
+    """True for what may be validation data, in contrast to an array of a dict of inputs."""
+    return isinstance(value, tuple | list) or not hasattr(value, "shape")
+
+
+def _as_tensor(x):
+    if isinstance(x, Tensor) or x is None or not hasattr(x, "shape"):
+        return x
+    return from_array(to_array(x))
