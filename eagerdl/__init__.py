@@ -11,6 +11,7 @@ Every function of arrays is here and in `edl.ops` as the same object; areas are 
 `edl.image`.
 """
 
+import importlib as _importlib
 import warnings as _warnings
 
 from eagerdl import config, datasets, debugging, errors, linalg, mixed_precision, nn, ops, saving, tree, utils
@@ -56,6 +57,8 @@ _warnings.filterwarnings("ignore", category=RuntimeWarning, module=r"eagerdl\.")
 
 
 def __getattr__(name):
+    if name == "wrappers":  # needs scikit-learn, which nobody else waits for
+        return _importlib.import_module("eagerdl.wrappers")
     from eagerdl.foreign import missing
 
     raise AttributeError(missing(name, [known for known in globals() if not known.startswith("_")]))

@@ -135,6 +135,7 @@ def test_shapes(row, batch):
     out = run(layer, row, batch)
     inputs, named = row.arguments(batch)
     settings = {name: named[name] for name in row.settings}
+    settings |= {f"{name}_shape": np.shape(named[name]) for name in row.beside}
     shapes = map_structure(np.shape, inputs)
     if row.unknown:
         shapes = map_shapes(lambda shape: (None, *shape[1:]), shapes)

@@ -160,7 +160,7 @@ VALUES = [
     ("Dice", IMAGES, uniform(0.1, 0.9, 3, 4, 4), {}, tversky),
     ("Tversky", IMAGES, uniform(0.1, 0.9, 3, 4, 4), {"axis": (1, 2), "alpha": 0.2, "beta": 0.7}, tversky),
     ("Circle", np.array([0, 0, 1, 1, 1, 2]), UNIT, {"gamma": 4.0}, circle),
-    ("Circle", np.array([0, 0, 1, 1, 1, 2]), UNIT, {"margin": 0.2, "gamma": 4.0, "remove_diagonal": False}, circle),
+    ("Circle", np.array([0, 0, 1, 1, 1, 2]), 0.9 * UNIT, {"margin": 0.2, "gamma": 4.0, "remove_diagonal": False}, circle),
     ("CTC", np.array([[1, 2, 0], [2, 2, 1]]), normal(2, 5, 3), {}, ctc),
 ]  # fmt: skip
 IDS = [f"{name}-{i}" for i, (name, *_) in enumerate(VALUES)]

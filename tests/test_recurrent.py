@@ -77,7 +77,9 @@ class Minimal(L.Layer):
 
 
 @pytest.mark.parametrize("masked", [False, True])
-@pytest.mark.parametrize("options", [{}, {"go_backwards": True}, {"zero_output_for_mask": True}, {"return_sequences": False}], ids=str)
+@pytest.mark.parametrize(
+    "options", [{}, {"go_backwards": True}, {"zero_output_for_mask": True}, {"return_sequences": False}], ids=str
+)
 def test_the_fused_op_and_one_step_after_the_other_agree_to_rounding(make_cell, masked, options):
     options = {"return_sequences": True, "return_state": True, **options}
     cell, mask = make_cell(bias_initializer="normal"), MASK if masked else None
@@ -171,7 +173,9 @@ def test_states_are_variables_but_no_weights():
 def test_a_stateful_layer_keeps_its_batch_size():
     layer = L.GRU(2, stateful=True)
     layer(X)
-    with pytest.raises(ShapeError, match=r"states of shapes \[\(2, 2\)\] are needed; got \[\(3, 2\)\]; keep the batch size"):
+    with pytest.raises(
+        ShapeError, match=r"states of shapes \[\(2, 2\)\] are needed; got \[\(3, 2\)\]; keep the batch size"
+    ):
         layer(X[:2])
     with pytest.raises(ShapeError, match="a stateful layer needs to know the batch size"):
         L.GRU(2, stateful=True)(edl.Input((5, 4)))
@@ -288,12 +292,14 @@ def test_a_cell_of_the_user():
     for t in range(5):
         h = X[:, t] @ w + h @ u
         np.testing.assert_allclose(out[:, t], h, rtol=1e-4, atol=1e-5)
-    assert [v.path for v in layer.weights] == [f"{layer.name}/{layer.cell.name}/{name}" for name in ("kernel", "recurrent_kernel")]
+    assert [v.path for v in layer.weights] == [
+        f"{layer.name}/{layer.cell.name}/{name}" for name in ("kernel", "recurrent_kernel")
+    ]
 
 
 def test_a_cell_that_is_no_layer():
     class Counter:
-        state_size = [1, [2]]
+        state_size = (1, (2,))
         output_size = 1
 
         def get_initial_state(self, batch_size=None):
@@ -335,6 +341,7 @@ def test_cells_of_the_user_are_saved_where_they_are_registered():
     with edl.saving.CustomObjectScope({"Own": Own}):
         again = L.RNN.from_config(config)
     assert type(again.cell) is Own and again(X).shape == (3, 5, 3)
+    assert type(L.RNN.from_config(config, custom_objects={"Own": Own}).cell) is Own
     with pytest.raises(ArgumentError, match="every class of a config must be known; 'Own'"):
         L.RNN.from_config(config)
 
@@ -363,7 +370,9 @@ def test_dropout_has_one_mask_for_all_steps(layer):
 
 
 def test_dropped_inputs_are_dropped_in_every_step():
-    cell = L.SimpleRNNCell(8, activation=None, kernel_initializer="identity", recurrent_initializer="zeros", dropout=0.5)
+    cell = L.SimpleRNNCell(
+        8, activation=None, kernel_initializer="identity", recurrent_initializer="zeros", dropout=0.5
+    )
     for layer in (L.RNN(cell, return_sequences=True), L.RNN(cell, return_sequences=True)):
         out = layer(np.ones((2, 6, 8), "float32"), training=True).numpy()
         assert set(np.unique(out)) == {0.0, 2.0}

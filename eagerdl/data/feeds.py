@@ -43,7 +43,7 @@ class Batches:
         if class_weight is not None:
             check_class_weight(where, class_weight)
         self._walk, self._round = None, 0
-        self._epoch, self._step, self._resumed = 0, 0, False
+        self._epoch, self._step, self._done, self._resumed = 0, 0, False, False
         self._read, self._first = 0, None  # batches read in all; the outline of the first one
 
     # -- for subclasses -------------------------------------------------------------------------
@@ -72,8 +72,10 @@ class Batches:
         """
         if self._resumed and number == self._epoch:
             self._resumed = False
+            if self._done:
+                return
         else:
-            self._epoch, self._step, self._resumed = number, 0, False
+            self._epoch, self._step, self._done, self._resumed = number, 0, False, False
             if steps is None and self.rewinds:
                 self._walk, self._round = self._open(number), number
             elif self._walk is None:
@@ -96,6 +98,7 @@ class Batches:
             batch = self._checked(batch)
             self._step += 1
             yield batch
+        self._done = True
         self._end()
 
     def _renewed(self, steps, fresh):
@@ -116,12 +119,19 @@ class Batches:
         self._walk = self._open(self._round)
         return self._step == 0
 
+    def peek(self):
+        """The next batch, which stays where it is."""
+        state = self.state()
+        batch = next(self.epoch(state["epoch"], 1))
+        self.restore(state)
+        return batch
+
     def state(self):
         """The position, also inside an epoch: numbers, and the state of the data's own iterator."""
         if self._walk is None:
             self._walk = self._open(self._round)
-        return {"kind": self.kind, "epoch": self._epoch, "step": self._step, "round": self._round, "read": self._read,
-                "walk": self._walk.state()}  # fmt: skip
+        return {"kind": self.kind, "epoch": self._epoch, "step": self._step, "done": self._done, "round": self._round,
+                "read": self._read, "walk": self._walk.state()}  # fmt: skip
 
     def restore(self, state):
         """Goes on where a state was taken: `epoch` of that number gives the rest of it.
@@ -130,9 +140,10 @@ class Batches:
             ArgumentError: for a state of another kind of data.
         """
         if state["kind"] != self.kind:
-            raise ArgumentError(self.where, "the position must be of the same kind of data", f"it is of a {state['kind']}, this "
-                                f"is a {self.kind}", "resume with the data of the interrupted run")  # fmt: skip
-        self._epoch, self._step, self._round, self._read = state["epoch"], state["step"], state["round"], state["read"]
+            raise ArgumentError(self.where, "the position must be of the same kind of data", f"it is of {state['kind']}, this "
+                                f"is {self.kind}", "resume with the data of the interrupted run")  # fmt: skip
+        self._epoch, self._step, self._done = state["epoch"], state["step"], state["done"]
+        self._round, self._read = state["round"], state["read"]
         self._walk = self._open(self._round)
         self._walk.restore(state["walk"])
         self._resumed = True
@@ -342,3 +353,8 @@ class GeneratorData(Batches):
 
     def _open(self, number):
         return self._source
+
+    def peek(self):
+        batch = next(self._source.source)
+        self._source.source = itertools.chain([batch], self._source.source)
+        return self._checked(batch)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from eagerdl.data.nodes import Held, Iterator, Node, Reader, revive
+from eagerdl.data.nodes import Held, Iterator, Node, Reader, fresh_seed, revive, seeds_of
 from eagerdl.data.sources import Listed
 from eagerdl.data.states import encode
 from eagerdl.data.structure import call, one_number
@@ -10,9 +10,11 @@ from eagerdl.data.threads import PrefetchIterator
 from eagerdl.errors import DTypeError
 
 
-def made_pipeline(function, element, where):
-    """The pipeline of the dataset that a function made."""
-    out = call(function, element, where)
+def made_pipeline(node, function, element, walk):
+    """The pipeline of the dataset that a function of `node` made, for a walk with its path."""
+    where = node.label
+    with seeds_of(node.seed, walk.fixed):
+        out = call(function, element, where)
     if not hasattr(out, "_pipeline"):
         raise DTypeError(where, "the function must return a Dataset", f"it returned {type(out).__name__}",
                          "return Dataset.from_tensor_slices(...), or use map")  # fmt: skip
@@ -27,6 +29,7 @@ class Interleave(Node):
     def __init__(self, source, function, cycle, block, parallel, label):
         self.inputs, self.function, self.label = (source,), function, label
         self.cycle, self.block, self.parallel = cycle, block, parallel
+        self.seed, self.auto_seed = fresh_seed(), True
 
     def iterator(self, walk):
         return InterleaveIterator(self, walk)
@@ -53,7 +56,7 @@ class InterleaveIterator(Iterator):
 
     def _open(self, held, number):
         walk = self.walk.within(self.node, number)
-        walker = made_pipeline(self.node.function, held.element, self.node.label).iterator(walk)
+        walker = made_pipeline(self.node, self.node.function, held.element, walk).iterator(walk)
         if self.node.parallel:
             walker = PrefetchIterator(walker, max(2, self.node.block))
         return Slot(held, number, walker)
@@ -128,6 +131,7 @@ class GroupByWindow(Node):
 
     def __init__(self, source, key, reduce, size):
         self.inputs, self.key, self.reduce, self.size = (source,), key, reduce, size
+        self.seed, self.auto_seed = fresh_seed(), True
 
     def iterator(self, walk):
         return GroupIterator(self, walk)
@@ -148,7 +152,7 @@ class GroupIterator(Iterator):
         element = np.array(key, np.int64), elements
         self.current = key, group, number
         walk = self.walk.within(self.node, number)
-        self.walker = made_pipeline(self.node.reduce, element, "group_by_window").iterator(walk)
+        self.walker = made_pipeline(self.node, self.node.reduce, element, walk).iterator(walk)
 
     def _ready(self):
         """The key of a group that is complete, reading on as long as there is none; raises StopIteration at the end."""

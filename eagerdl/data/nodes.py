@@ -9,6 +9,8 @@ Where every node down to the source only chooses which elements come, in which o
 its iterator also gives `indices(k)`: then a batch is gathered from the source's arrays at once.
 """
 
+import contextlib
+import contextvars
 import threading
 
 import numpy as np
@@ -66,8 +68,36 @@ class Walk:
         return whole[start:]
 
 
+class Seeds:
+    """Seeds in a row, of a seed and a path, for datasets that a function of a pipeline makes."""
+
+    def __init__(self, seed, path):
+        self.seed, self.path, self.taken = seed, path, 0
+
+    def next(self):
+        """The next one."""
+        self.taken += 1
+        return _mixed((self.seed, *self.path, self.taken)) >> 2
+
+
+_seeds: contextvars.ContextVar[Seeds | None] = contextvars.ContextVar("eagerdl_data_seeds", default=None)
+
+
+@contextlib.contextmanager
+def seeds_of(seed, path):
+    """A context in which datasets without seeds get theirs from a seed and a path, so that they can be made again."""
+    token = _seeds.set(Seeds(seed, path))
+    try:
+        yield
+    finally:
+        _seeds.reset(token)
+
+
 def fresh_seed():
-    """A seed from the framework's global generator, which `set_random_seed` sets."""
+    """A seed from the framework's global generator, which `set_random_seed` sets, or from the pipeline that asks."""
+    source = _seeds.get()
+    if source is not None:
+        return source.next()
     with devices.device("cpu"):
         return int(randint((), 0, 1 << 62, "int64"))
 

@@ -26,6 +26,18 @@ def _compute(path, number):
     return _loaded[1][number]
 
 
+@contextlib.contextmanager
+def _said_clearly():
+    """Turns the error of a pool whose process ended into one that says what to do."""
+    from concurrent.futures.process import BrokenProcessPool
+
+    try:
+        yield
+    except BrokenProcessPool as error:
+        raise ArgumentError("PyDataset", "worker processes must be able to load the data set", f"one of them ended: {error}",
+                            ADVICE) from error  # fmt: skip
+
+
 class Future:
     """A batch to come from a process."""
 
@@ -38,13 +50,8 @@ class Future:
         Raises:
             ArgumentError: if the process ended.
         """
-        from concurrent.futures.process import BrokenProcessPool
-
-        try:
+        with _said_clearly():
             return self.future.result()
-        except BrokenProcessPool as error:
-            raise ArgumentError("PyDataset", "worker processes must be able to load the data set", f"one of them ended: {error}",
-                                ADVICE) from error  # fmt: skip
 
 
 def _close(pool, folder):
@@ -91,4 +98,5 @@ class Processes:
 
     def submit(self, number):
         """A `Future` of batch `number`."""
-        return Future(self.pool.submit(_compute, self.path, number))
+        with _said_clearly():
+            return Future(self.pool.submit(_compute, self.path, number))

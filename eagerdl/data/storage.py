@@ -205,7 +205,7 @@ class Saved(Node):
     def _read(self, number):
         name = os.path.join(self.path, self.parts[number][0])
         try:
-            with np.load(name, allow_pickle=False) as file:
+            with open(name, "rb") as raw, np.load(raw, allow_pickle=False) as file:
                 return {key: file[key] for key in file.files}
         except (OSError, ValueError, zipfile.BadZipFile) as error:
             raise ArgumentError(self.where, "the files of a saved dataset must be whole", f"{name}: {error}",

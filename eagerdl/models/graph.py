@@ -12,6 +12,15 @@ from eagerdl.tensor import Tensor, from_array, to_array
 TUPLE = "__tuple__"
 
 
+class Place:
+    """Stands for a symbolic tensor in the state of a Graph."""
+
+    __slots__ = ("index",)
+
+    def __init__(self, index):
+        self.index = index
+
+
 class Graph:
     """What leads from symbolic inputs to symbolic outputs.
 
@@ -68,6 +77,37 @@ class Graph:
                 stack.append((x, True))
                 stack += [(parent, False) for parent in reversed(node.inputs()) if id(parent) not in known]
         return ordered
+
+    # -- copies -----------------------------------------------------------------------------------
+
+    def __getstate__(self):
+        """The nodes in a flat list: symbolic tensors point at each other along the whole depth of a model."""
+        places = {id(x): Place(index) for index, x in enumerate(self._symbols())}
+
+        def placed(structure):
+            return tree.map_structure(lambda x: places.get(id(x), x), structure)
+
+        made = [(x.shape, x.dtype, x.name) for x in self._symbols()]
+        nodes = [(node.operation, *placed((node.args, node.named, node.rebuild(node.outputs)))) for node in self.nodes]
+        sources = [None if x._history is None else x._history[0].operation for x in self.input_leaves]
+        return {"where": self.where, "symbols": made, "nodes": nodes, "sources": sources, "ends": placed((self.inputs, self.outputs))}
+
+    def __setstate__(self, state):
+        symbols = [SymbolicTensor(shape, dtype, name=name) for shape, dtype, name in state["symbols"]]
+
+        def symbolic(structure):
+            return tree.map_structure(lambda x: symbols[x.index] if isinstance(x, Place) else x, structure)
+
+        inputs, outputs = symbolic(state["ends"])
+        for x, operation in zip(tree.flatten(inputs)[0], state["sources"]):
+            if operation is not None:
+                operation._nodes = [Node(operation, (), {}, x)]
+        for operation, args, named, out in state["nodes"]:
+            operation._nodes = [*operation._nodes, Node(operation, *symbolic((args, named, out)))]
+        self.__init__(state["where"], inputs, outputs)
+
+    def _symbols(self):
+        return _once([*self.input_leaves, *[x for node in self.nodes for x in node.outputs]])
 
     # -- running ----------------------------------------------------------------------------------
 

@@ -53,7 +53,7 @@ class Model(Trainer, Layer):
             self.trainable = False
 
     def _set_graph(self, found):
-        self._graph = found
+        self._graph, self._init_arguments = found, ((), {})  # the graph says it all
         self.built = True
         self.input_spec = None
 

@@ -125,8 +125,8 @@ class Sequential(Model):
         return x
 
     def _maybe_build(self, facts, args, named):
+        self._note_specs(args)
         self.built = True  # the layers build themselves as they are called
-        self._build_shapes = {"input_shape": getattr(args[0], "shape", None)}
 
     def get_config(self):
         config = {

@@ -1,6 +1,7 @@
 """Building blocks of networks: objects that own variables, from `Module` to every layer of Keras."""
 
 from eagerdl.nn.activation_layers import *  # noqa: F403
+from eagerdl.nn.attention import *  # noqa: F403
 from eagerdl.nn.batch_normalization import *  # noqa: F403
 from eagerdl.nn.convolution import *  # noqa: F403
 from eagerdl.nn.core import *  # noqa: F403
@@ -10,8 +11,10 @@ from eagerdl.nn.einsum_dense import *  # noqa: F403
 from eagerdl.nn.embedding import *  # noqa: F403
 from eagerdl.nn.input import *  # noqa: F403
 from eagerdl.nn.layer import *  # noqa: F403
+from eagerdl.nn.merge_functions import *  # noqa: F403
 from eagerdl.nn.merging import *  # noqa: F403
 from eagerdl.nn.module import Module  # noqa: F401
+from eagerdl.nn.multi_head_attention import *  # noqa: F403
 from eagerdl.nn.normalization import *  # noqa: F403
 from eagerdl.nn.pooling import *  # noqa: F403
 from eagerdl.nn.recurrent import *  # noqa: F403

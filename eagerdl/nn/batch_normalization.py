@@ -187,7 +187,9 @@ def _checked_limits(where, limits):
     given = {name: value for name, value in limits.items() if value is not None}
     check_numbers(where, 0.0, **given)
     if given.get("rmax", float("inf")) < given.get("rmin", 0.0):
-        raise ArgumentError(where, "rmax is at least rmin", f"got rmin={given['rmin']}, rmax={given['rmax']}", "exchange them")
+        raise ArgumentError(
+            where, "rmax is at least rmin", f"got rmin={given['rmin']}, rmax={given['rmax']}", "exchange them"
+        )
     return limits
 
 

@@ -47,6 +47,7 @@ class KernelLayer(SpatialLayer):
         self.kernel_size = per_axis(self.where, "kernel_size", kernel_size, self.rank)
         self.strides = per_axis(self.where, "strides", strides, self.rank)
         self.dilation_rate = per_axis(self.where, "dilation_rate", dilation_rate, self.rank)
+        self._reach = tuple([(k - 1) * d + 1 for k, d in zip(self.kernel_size, self.dilation_rate, strict=True)])
         self.padding = padding.lower() if isinstance(padding, str) else padding
         check_choice(self.where, "padding", self.padding, self._paddings)
         self.activation = activations.get(activation)
@@ -69,13 +70,9 @@ class KernelLayer(SpatialLayer):
         self.input_spec = InputSpec(ndim=self.rank + 2, axes={self._channel_axis: channels})
         return channels
 
-    def _reach(self):
-        return [(k - 1) * d + 1 for k, d in zip(self.kernel_size, self.dilation_rate, strict=True)]
-
     def _check(self, shape):
         if self.padding == "valid":
-            what = f"kernel_size {self.kernel_size}, dilation_rate {self.dilation_rate}"
-            self._check_windows(shape, self._reach(), what)
+            self._check_windows(shape, self._reach, "kernel_size", "dilation_rate")
 
     def _finish(self, x):
         """x + bias, activated."""
@@ -88,8 +85,7 @@ class KernelLayer(SpatialLayer):
 
     def compute_output_shape(self, input_shape):
         self._check(input_shape)
-        reach = self._reach()
-        shape = self._map_sizes(input_shape, lambda i, n: slide(n, reach[i], self.strides[i], self.padding))
+        shape = self._map_sizes(input_shape, lambda i, n: slide(n, self._reach[i], self.strides[i], self.padding))
         filters = self._filters_of(input_shape[self._channel_axis])
         return self._shape(shape[0], self._sizes(shape), filters)
 
@@ -172,10 +168,7 @@ class Conv(KernelLayer):
             raise ArgumentError(f"{self.where}.enable_lora", "LoRA is enabled once, on a built layer without kernel_constraint",
                                 refused, "make a new layer, and build it first")  # fmt: skip
         rank = positive_int(f"{self.where}.enable_lora", "rank", rank)
-        self._kernel.trainable = False
-        self._frozen = [
-            v for v in self._frozen if v is not self._kernel
-        ]  # stays frozen when the layer is trainable again
+        self._fix(self._kernel)
         for name, shape, initializer in (("lora_kernel_a", (*self._kernel.shape[:-1], rank), a_initializer),
                                          ("lora_kernel_b", (rank, self.filters), b_initializer)):  # fmt: skip
             setattr(self, name, self.add_weight(shape, initializer, regularizer=self.kernel_regularizer, name=name))
@@ -300,7 +293,7 @@ class ConvTranspose(KernelLayer):
 
     def _spread(self, index, n):
         """The size of the output along a spatial axis of n elements."""
-        reach, s, extra = self._reach()[index], self.strides[index], self.output_padding and self.output_padding[index]
+        reach, s, extra = self._reach[index], self.strides[index], self.output_padding and self.output_padding[index]
         if extra is None:
             return (n - 1) * s + max(reach, s) if self.padding == "valid" else n * s
         return (n - 1) * s + (reach if self.padding == "valid" else reach % 2) + extra

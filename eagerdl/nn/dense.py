@@ -81,8 +81,7 @@ class Dense(Layer):
         """Freezes the kernel and trains an additive update of low rank instead (Hu et al., 2021, arXiv:2106.09685)."""
         if self.lora_enabled:
             raise ArgumentError(f"{self.where}.enable_lora", "LoRA is enabled once", "it is enabled already", "make a new layer")
-        self._kernel.trainable = False
-        self._frozen = [v for v in self._frozen if v is not self._kernel]  # stays frozen when the layer is trainable again
+        self._fix(self._kernel)
         self.lora_kernel_a = self.add_weight((self._kernel.shape[0], rank), a_initializer, name="lora_kernel_a")
         self.lora_kernel_b = self.add_weight((rank, self.units), b_initializer, name="lora_kernel_b")
         self.lora_rank, self.lora_alpha, self.lora_enabled = rank, rank if lora_alpha is None else lora_alpha, True

@@ -134,10 +134,7 @@ class EinsumDense(Layer):
         if reason or self.lora_enabled:
             raise ArgumentError(f"{self.where}.enable_lora", "LoRA is enabled once, on a layer with weights and no constraint",
                                 reason or "it is enabled already", "make a new layer, and build it")  # fmt: skip
-        self._kernel.trainable = False
-        self._frozen = [
-            v for v in self._frozen if v is not self._kernel
-        ]  # stays frozen when the layer is trainable again
+        self._fix(self._kernel)
         *rows, columns = self._kernel.shape
         self.lora_kernel_a = self.add_weight((*rows, rank), a_initializer, name="lora_kernel_a",
                                              regularizer=self.kernel_regularizer)  # fmt: skip

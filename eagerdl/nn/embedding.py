@@ -95,10 +95,7 @@ class Embedding(Layer):
         if reason or self.lora_enabled:
             raise ArgumentError(f"{self.where}.enable_lora", "LoRA is enabled once, on a layer with weights and no constraint",
                                 reason or "it is enabled already", "make a new layer, and build it")  # fmt: skip
-        self._embeddings.trainable = False
-        self._frozen = [
-            v for v in self._frozen if v is not self._embeddings
-        ]  # stays so when the layer is trainable again
+        self._fix(self._embeddings)
         self.lora_embeddings_a = self.add_weight((self.input_dim, rank), a_initializer, name="lora_embeddings_a",
                                                  regularizer=self.embeddings_regularizer)  # fmt: skip
         self.lora_embeddings_b = self.add_weight((rank, self.output_dim), b_initializer, name="lora_embeddings_b",

@@ -90,6 +90,7 @@ class Layer(Module):
         self.built = False
         self._weights = []  # those made by add_weight, whether or not they are attributes
         self._frozen = []  # the trainable ones among them, while the layer is not
+        self._fixed = []  # those that were made trainable, and will not be again
         self._losses, self._loss_serial = [], 0  # what the last call added, and the number of that outermost call
         self._entered = 0  # the number of the last call of which this layer was the outermost
         self._nodes = []  # of functional models
@@ -196,7 +197,13 @@ class Layer(Module):
         return [v for v in found if self._was_trainable(v)] + [v for v in found if not self._was_trainable(v)]
 
     def _was_trainable(self, variable):
-        return variable.trainable or any(variable is one for one in self._frozen)
+        return variable.trainable or any(variable is one for one in (*self._frozen, *self._fixed))
+
+    def _fix(self, variable):
+        """Takes one of the layer's trainable weights away from optimizers for good; its place in `weights` stays."""
+        variable.trainable = False
+        self._frozen = [v for v in self._frozen if v is not variable]
+        self._fixed.append(variable)
 
     @property
     def weights(self):
@@ -694,6 +701,10 @@ class Layer(Module):
         else:
             self.build(**shapes)
         self.built = True
+
+    def __getstate__(self):
+        """Everything but the nodes of functional models, which these models keep."""
+        return {**self.__dict__, "_nodes": []}
 
     def __repr__(self):
         state = "" if self.built else ", not built"

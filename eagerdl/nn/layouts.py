@@ -36,16 +36,9 @@ class SpatialLayer(Layer):
         self.data_format = config.image_data_format() if data_format is None else str(data_format).lower()
         check_choice(self.where, "data_format", self.data_format, ("channels_last", "channels_first"))
         self.input_spec = InputSpec(ndim=self.rank + 2)
-
-    @property
-    def _axes(self):
-        """The spatial axes."""
-        first = 1 if self.data_format == "channels_last" else 2
-        return range(first, first + self.rank)
-
-    @property
-    def _channel_axis(self):
-        return -1 if self.data_format == "channels_last" else 1
+        self._channel_axis, first = (-1, 1) if self.data_format == "channels_last" else (1, 2)
+        self._axes = tuple(range(first, first + self.rank))
+        self._space = slice(first, first + self.rank)
 
     def _sizes(self, shape):
         """The spatial sizes of an input shape, whose rank is checked."""
@@ -53,7 +46,7 @@ class SpatialLayer(Layer):
             raise ShapeError(self.where, f"input with {self.rank + 2} axes is needed: batch, channels and {self.rank} of space",
                              f"got shape {tuple(shape)}, which has {len(shape)}",
                              "add the missing axes, or reshape the input")  # fmt: skip
-        return [shape[axis] for axis in self._axes]
+        return shape[self._space]
 
     def _known_channels(self, shape):
         """The number of channels of an input shape."""
@@ -72,12 +65,14 @@ class SpatialLayer(Layer):
         sizes = [None if n is None else function(i, n) for i, n in enumerate(self._sizes(shape))]
         return self._shape(shape[0], sizes, shape[self._channel_axis])
 
-    def _check_windows(self, shape, reach, what):
-        """Refuses windows that reach farther than the input, where nothing is padded."""
-        for axis, n, r in zip(self._axes, self._sizes(shape), reach, strict=True):
-            if n is not None and n < r:
+    def _check_windows(self, shape, reach, *names):
+        """Refuses windows that reach farther than the input, where nothing is padded; the message shows what is named."""
+        for index, n in enumerate(self._sizes(shape)):
+            if n is not None and n < reach[index]:
+                shown = ", ".join(f"{name} {getattr(self, name)}" for name in names)
                 raise ShapeError(self.where, "the window must fit into the input",
-                                 f"axis {axis} has size {n}, the window reaches over {r} ({what}); the input is {tuple(shape)}",
+                                 f"axis {self._axes[index]} has size {n}, the window reaches over {reach[index]} ({shown}); "
+                                 f"the input is {tuple(shape)}",
                                  "use padding='same', a smaller window, or a larger input")  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""Layers that make one tensor of several, and functions that make such a layer and call it."""
+"""Layers that make one tensor of several."""
 
 import functools
 import string
@@ -8,10 +8,7 @@ from eagerdl.errors import ArgumentError, DTypeError, ShapeError
 from eagerdl.nn.core import KeepsShape
 from eagerdl.nn.layer import get_mask, set_mask
 
-__all__ = [
-    "Add", "Average", "Concatenate", "Dot", "Maximum", "Minimum", "Multiply", "Subtract", "add", "average", "concatenate", "dot",
-    "maximum", "minimum", "multiply", "subtract",
-]  # fmt: skip
+__all__ = ["Add", "Average", "Concatenate", "Dot", "Maximum", "Minimum", "Multiply", "Subtract"]
 
 
 class Merge(KeepsShape):
@@ -361,89 +358,6 @@ class Dot(Merge):
         return {**super().get_config(), "axes": self.axes, "normalize": self.normalize}
 
 
-# -- functions --------------------------------------------------------------------------------------
-
-
-def add(inputs, **kwargs):
-    """[x (batch, ...), y, ...] -> (batch, ...). The sum of a list of tensors: ``Add(**kwargs)(inputs)``.
-
-    Example:
-        >>> edl.layers.add([edl.constant([1.0]), edl.constant([2.0])]).tolist()
-        [3.0]
-    """
-    return Add(**kwargs)(inputs)
-
-
-def subtract(inputs, **kwargs):
-    """[x (batch, ...), y (batch, ...)] -> x - y: ``Subtract(**kwargs)(inputs)``.
-
-    Example:
-        >>> edl.layers.subtract([edl.constant([1.0]), edl.constant([2.0])]).tolist()
-        [-1.0]
-    """
-    return Subtract(**kwargs)(inputs)
-
-
-def average(inputs, **kwargs):
-    """[x (batch, ...), y, ...] -> (batch, ...). The mean of a list of tensors: ``Average(**kwargs)(inputs)``.
-
-    Example:
-        >>> edl.layers.average([edl.constant([1.0]), edl.constant([2.0])]).tolist()
-        [1.5]
-    """
-    return Average(**kwargs)(inputs)
-
-
-def multiply(inputs, **kwargs):
-    """[x (batch, ...), y, ...] -> (batch, ...). The product of a list of tensors: ``Multiply(**kwargs)(inputs)``.
-
-    Example:
-        >>> edl.layers.multiply([edl.constant([3.0]), edl.constant([2.0])]).tolist()
-        [6.0]
-    """
-    return Multiply(**kwargs)(inputs)
-
-
-def maximum(inputs, **kwargs):
-    """[x (batch, ...), y, ...] -> (batch, ...). The largest of a list of tensors: ``Maximum(**kwargs)(inputs)``.
-
-    Example:
-        >>> edl.layers.maximum([edl.constant([3.0]), edl.constant([2.0])]).tolist()
-        [3.0]
-    """
-    return Maximum(**kwargs)(inputs)
-
-
-def minimum(inputs, **kwargs):
-    """[x (batch, ...), y, ...] -> (batch, ...). The smallest of a list of tensors: ``Minimum(**kwargs)(inputs)``.
-
-    Example:
-        >>> edl.layers.minimum([edl.constant([3.0]), edl.constant([2.0])]).tolist()
-        [2.0]
-    """
-    return Minimum(**kwargs)(inputs)
-
-
-def concatenate(inputs, axis=-1, **kwargs):
-    """[x (..., m, ...), y (..., n, ...), ...] -> (..., m + n, ...). ``Concatenate(axis, **kwargs)(inputs)``.
-
-    Example:
-        >>> edl.layers.concatenate([edl.ones((2, 3)), edl.ones((2, 5))]).shape
-        (2, 8)
-    """
-    return Concatenate(axis=axis, **kwargs)(inputs)
-
-
-def dot(inputs, axes=-1, **kwargs):
-    """[x (batch, ..., n, ...), y (batch, ..., n, ...)] -> (batch, rest of x, rest of y). ``Dot(axes, **kwargs)(inputs)``.
-
-    Example:
-        >>> edl.layers.dot([edl.ones((2, 3)), edl.ones((2, 3))]).tolist()
-        [[3.0], [3.0]]
-    """
-    return Dot(axes=axes, **kwargs)(inputs)
-
-
 # -- shapes and masks -------------------------------------------------------------------------------
 
 
@@ -496,5 +410,4 @@ def _int(where, name, value):
     return int(value)
 
 
-# The functions are no objects of configs, and would hide the ops of these names.
-registry.add_area("layers", {name: globals()[name] for name in __all__ if name[0].isupper()})
+registry.add_area("layers", {name: globals()[name] for name in __all__})

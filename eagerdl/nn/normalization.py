@@ -1,4 +1,4 @@
-"""Layers that normalize each example by itself: `LayerNormalization`, `GroupNormalization`, `RMSNormalization`, `UnitNormalization`."""
+"""Layers that normalize each example by itself: all of its features, groups of them, or without subtracting their mean."""
 
 import builtins
 
@@ -108,7 +108,13 @@ class LayerNormalization(AffineNormalization):
         return out if out.dtype == self.compute_dtype else ops.cast(out, self.compute_dtype)
 
     def get_config(self):
-        own = {"axis": self.axis, "epsilon": self.epsilon, "center": self.center, "scale": self.scale, "rms_scaling": False}
+        own = {
+            "axis": self.axis,
+            "epsilon": self.epsilon,
+            "center": self.center,
+            "scale": self.scale,
+            "rms_scaling": False,
+        }
         return {**super().get_config(), **own, **self._config_of_initializers(), **self._config_of_the_rest()}
 
 
@@ -158,7 +164,9 @@ class GroupNormalization(AffineNormalization):
                              f"got {channels} channels on axis {self.axis} of {tuple(input_shape)}",
                              "choose another number of groups, or another axis")  # fmt: skip
         if self.axis % len(input_shape) == 0:
-            raise ShapeError(self.where, "the channels are not on the batch axis", f"got axis={self.axis}", "use axis=-1 or 1")
+            raise ShapeError(
+                self.where, "the channels are not on the batch axis", f"got axis={self.axis}", "use axis=-1 or 1"
+            )
         self.input_spec = InputSpec(ndim=len(input_shape), axes={self.axis: channels})
         self._add_affine((channels,))
 
@@ -179,7 +187,13 @@ class GroupNormalization(AffineNormalization):
         return out if out.dtype == self.compute_dtype else ops.cast(out, self.compute_dtype)
 
     def get_config(self):
-        own = {"groups": self.groups, "axis": self.axis, "epsilon": self.epsilon, "center": self.center, "scale": self.scale}
+        own = {
+            "groups": self.groups,
+            "axis": self.axis,
+            "epsilon": self.epsilon,
+            "center": self.center,
+            "scale": self.scale,
+        }
         return {**super().get_config(), **own, **self._config_of_initializers(), **self._config_of_the_rest()}
 
 
@@ -264,7 +278,9 @@ def _axis_argument(where, axis, several=True):
     if isinstance(axis, list | tuple) and several and axis:
         return [_axis_argument(where, one, several=False) for one in axis]
     if isinstance(axis, bool) or not hasattr(axis, "__index__"):
-        raise DTypeError(where, "axis is an int" + " or a list of ints" * several, f"got {axis!r}", "use axis=-1 for the last one")
+        raise DTypeError(
+            where, "axis is an int" + " or a list of ints" * several, f"got {axis!r}", "use axis=-1 for the last one"
+        )
     return int(axis)
 
 

@@ -37,7 +37,7 @@ class Pooling(SpatialLayer):
 
     def _check(self, shape):
         if self.padding == "valid":
-            self._check_windows(shape, self.pool_size, f"pool_size {self.pool_size}")
+            self._check_windows(shape, self.pool_size, "pool_size")
 
     def call(self, inputs):
         self._check(inputs.shape)
@@ -295,7 +295,7 @@ class AdaptivePooling(SpatialLayer):
         self.output_size = per_axis(self.where, "output_size", output_size, self.rank)
 
     def _check(self, shape):
-        self._check_windows(shape, (1,) * self.rank, f"output_size {self.output_size}")
+        self._check_windows(shape, (1,) * self.rank, "output_size")
 
     def call(self, inputs):
         self._check(inputs.shape)

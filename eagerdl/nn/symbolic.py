@@ -10,7 +10,7 @@ import types
 
 import numpy as np
 
-from eagerdl import dtypes, tree
+from eagerdl import dtypes, ops, tree
 from eagerdl.autograd import graph
 from eagerdl.errors import DTypeError, EagerdlError, ShapeError
 from eagerdl.nn.names import auto_name, snake_case
@@ -116,19 +116,21 @@ class FunctionOp:
     """A function of `edl` as an operation of a functional model.
 
     Args:
-        function: the function.
+        function: the function, or its name in `edl.ops`.
         name: a name, unique in the model.
     """
 
     def __init__(self, function, name=None):
-        self.function = function
+        self.function = function = getattr(ops, function) if isinstance(function, str) else function
         self.name = name or auto_name(snake_case(function.__name__))
         self._nodes = []
 
     def __call__(self, *args, **named):
         return self.function(*args, **named)
 
-    variables = weights = trainable_variables = ()
+    def __reduce__(self):
+        name = self.function.__name__  # functions of ops are known by name, whatever wraps them
+        return FunctionOp, (name if getattr(ops, name, None) is self.function else self.function, self.name)
 
     def __repr__(self):
         return f"<FunctionOp {self.name} of {self.function.__name__}>"

@@ -5,7 +5,7 @@ from eagerdl.ops.generators import SeedGenerator
 from eagerdl.variable import Variable
 
 PLAIN = frozenset((str, int, float, bool, type(None), bytes, type, type(lambda: None)))
-OTHERS = frozenset(("_build_shapes", "_frozen", "_init_arguments", "_losses", "_nodes"))  # notes, not belongings
+OTHERS = frozenset(("_build_shapes", "_fixed", "_frozen", "_init_arguments", "_losses", "_nodes"))  # notes, not belongings
 
 
 class Owned:

@@ -271,6 +271,8 @@ def _metric_for(where, given, y_true, y_pred):
         return metrics.MeanMetricWrapper(getattr(losses, CROSSENTROPIES[kind_of(y_true, y_pred)]), name=name)
     found = metrics.get(given)
     if isinstance(found, metrics.Metric):
+        if name is not None:
+            found._name = name  # logs say what the user said
         return found
     if not callable(found):
         raise DTypeError(f"{where}.compile", "a metric is a name, a Metric or a function (y_true, y_pred)", f"got {given!r}", "see help()")

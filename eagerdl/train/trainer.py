@@ -11,9 +11,9 @@ from eagerdl.autograd.tape import GradientTape
 from eagerdl.data import as_batches, train_validation_split, unpack_x_y_sample_weight
 from eagerdl.errors import ArgumentError, ShapeError
 from eagerdl.tensor import Tensor, from_array, to_array
-from eagerdl.train import loop, metrics, optimizers
+from eagerdl.train import loop, losses, metrics, optimizers
 from eagerdl.train.callbacks import CallbackList
-from eagerdl.train.compiled import CompileLoss, CompileMetrics, Outputs, batch_size_of, kind_of, total_of
+from eagerdl.train.compiled import CROSSENTROPY_NAMES, CompileLoss, CompileMetrics, Outputs, batch_size_of, total_of
 from eagerdl.train.interrupts import Interrupts
 from eagerdl.train.journal import Journal
 from eagerdl.tree import map_structure
@@ -65,6 +65,7 @@ class Trainer:
         if run_eagerly and jit_compile is True:
             raise ArgumentError(f"{self.where}.compile", "run_eagerly and jit_compile exclude each other", "both are True",
                                 "choose one of them")  # fmt: skip
+        _check_names(loss)
         self.optimizer = optimizers.get(optimizer)
         policy = getattr(self, "dtype_policy", None)
         scaled = isinstance(self.optimizer, optimizers.LossScaleOptimizer)
@@ -82,17 +83,8 @@ class Trainer:
             "weighted_metrics": weighted_metrics, "run_eagerly": run_eagerly, "steps_per_execution": steps_per_execution,
             "jit_compile": jit_compile,
         }  # fmt: skip
-        self._check_strings(loss)
 
     compiled = False
-
-    def _check_strings(self, loss):
-        """Unknown names of losses fail here, not at the first batch."""
-        from eagerdl.train import losses as known
-
-        for one in tree.flatten(loss)[0] if not (isinstance(loss, dict) and "class_name" in loss) else ():
-            if isinstance(one, str) and one.lower() not in ("crossentropy", "ce"):
-                known.get(one)
 
     def get_compile_config(self):
         """The arguments of `compile` as JSON can hold them, None before.
@@ -441,6 +433,13 @@ class Trainer:
             return logs
 
         return validate
+
+
+def _check_names(loss):
+    """Unknown names of losses fail in `compile`, not at the first batch."""
+    for one in () if isinstance(loss, dict) and "class_name" in loss else tree.flatten(loss)[0]:
+        if isinstance(one, str) and one.lower() not in CROSSENTROPY_NAMES:
+            losses.get(one)
 
 
 def _is_data(value):

@@ -1,6 +1,11 @@
 """Helpers for programs: seeds, downloads, labels and sequences, images, and data sets of arrays and folders."""
 
 from eagerdl.data.weights import pack_x_y_sample_weight, unpack_x_y_sample_weight
+from eagerdl.messages import (
+    disable_interactive_logging,
+    enable_interactive_logging,
+    is_interactive_logging_enabled,
+)
 from eagerdl.registry import (
     CustomObjectScope,
     custom_object_scope,
@@ -19,11 +24,6 @@ from eagerdl.utils.media import (
     audio_dataset_from_directory,
     image_dataset_from_directory,
     text_dataset_from_directory,
-)
-from eagerdl.utils.messages import (
-    disable_interactive_logging,
-    enable_interactive_logging,
-    is_interactive_logging_enabled,
 )
 from eagerdl.utils.series import split_dataset, timeseries_dataset_from_array
 from eagerdl.utils.session import clear_session, set_random_seed

@@ -7,8 +7,8 @@ import urllib.parse
 from pathlib import Path
 
 from eagerdl.errors import ArgumentError, DownloadError
+from eagerdl.messages import print_message
 from eagerdl.utils.archives import extract_archive
-from eagerdl.utils.messages import print_message
 
 __all__ = ["get_file", "hash_file", "home"]
 

@@ -8,7 +8,7 @@ import numpy as np
 from eagerdl.data.dataset import AUTOTUNE, Dataset
 from eagerdl.data.nodes import fresh_seed
 from eagerdl.errors import ArgumentError, DTypeError, ShapeError
-from eagerdl.utils.messages import print_message
+from eagerdl.messages import print_message
 
 LABEL_MODES = ("int", "binary", "categorical", None)
 SUBSETS = ("training", "validation", "both", None)

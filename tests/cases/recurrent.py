@@ -1,7 +1,7 @@
 import numpy as np
 from cases.builders import case, complex_normal, fails, normal
 
-import eagerdl.ops.recurrent  # noqa: F401  its names are found as edl.ops.recurrent.X
+import eagerdl.ops.recurrent  # noqa: F401  its names, and those of recurrent_steps, are found in edl.ops
 from eagerdl.errors import DTypeError, ShapeError
 
 
@@ -100,27 +100,27 @@ def dropped_gru(x, h, kernel, recurrent_kernel, bias, reset_after, dropped):
 XS, HS = [normal(2, 3, salt=i) for i in range(4)], [normal(2, 2, salt=i + 5) for i in range(4)]
 
 CASES = {
-    "recurrent.project": [
+    "recurrent_steps.project": [
         case(X[:, 0], LSTM[0], reference=lambda x, kernel: x @ kernel),
         case(XS, LSTM[0], reference=lambda xs, kernel: np.concatenate(
             [x @ part for x, part in zip(xs, np.split(kernel, 4, -1), strict=True)], -1)),
     ],
-    "recurrent.lstm_update": [
+    "recurrent_steps.lstm_update": [
         case(normal(2, 8), C, reference=lambda z, c: lstm_step(np.zeros((2, 1)), 0 * C, c, np.zeros((1, 8)), np.zeros((2, 8)), z)),
         case(normal(8, 2, 3), normal(2, 2, 3), axis=0, reference=lambda z, c, axis: [one.T for one in lstm_step(
             np.zeros((3, 2, 1)), np.zeros((3, 2, 2)), c.T, np.zeros((1, 8)), np.zeros((2, 8)), z.T)]),
     ],
-    "recurrent.simple_rnn_step": [
+    "recurrent_steps.simple_rnn_step": [
         case(X[:, 0], H, *SIMPLE, reference=simple_rnn_step),
         case(X[:, 0], H, *SIMPLE[:2], activation=None,
              reference=lambda *args, **kwargs: simple_rnn_step(*args, activation=lambda x: x)),
     ],
-    "recurrent.lstm_step": [
+    "recurrent_steps.lstm_step": [
         case(X[:, 0], H, C, *LSTM, reference=lstm_step),
         case(X[:, 0], H, C, *LSTM[:2], activation=None, recurrent_activation=None,
              reference=lambda *args, **kwargs: lstm_step(*args, None, lambda x: x, lambda x: x)),
     ],
-    "recurrent.gru_step": [
+    "recurrent_steps.gru_step": [
         case(X[:, 0], H, *AFTER, reference=gru_step),
         case(X[:, 0], H, *GRU, reset_after=False, reference=gru_step),
         case(X[:, 0], H, *GRU[:2], reference=lambda *args: gru_step(*args, np.zeros((2, 6)))),

@@ -37,6 +37,7 @@ class Row:
         floating: whether its outputs are of the compute dtype.
         unknown: whether the batch axis may be unknown in `compute_output_shape`.
         settings: those of `named` that `compute_output_shape` takes as well.
+        beside: those of `named` that are inputs, too: `compute_output_shape` takes their shapes, as ``<name>_shape``.
         idle: the places of weights in `trainable_variables` that this call does not use.
     """
 
@@ -51,6 +52,7 @@ class Row:
     floating: bool = True
     unknown: bool = True
     settings: tuple = ()
+    beside: tuple = ()
     idle: tuple = ()
 
     def arguments(self, batch, seed=0):
@@ -59,3 +61,8 @@ class Row:
         inputs = self.inputs(generator, batch)
         named = {key: value(generator, batch) if callable(value) else value for key, value in self.named.items()}
         return inputs, named
+
+
+def channels_first(reference):
+    """The reference of a layer with data_format="channels_first" by that of channels last."""
+    return lambda weights, x: np.moveaxis(reference(weights, np.moveaxis(x, 1, -1)), -1, 1)

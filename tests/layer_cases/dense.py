@@ -20,7 +20,7 @@ CASES = {
     ),
     "Dense with LoRA": Row(
         lambda: L.Dense(3, lora_rank=2, lora_alpha=4, name="low_rank"),
-        normal(4), weights=[(3,), (4, 2), (2, 3), (4, 3)], mask=True,
-        reference=lambda w, x: x @ (w[3] + 2 * w[1] @ w[2]) + w[0],
+        normal(4), weights=[(4, 3), (3,), (4, 2), (2, 3)], mask=True,
+        reference=lambda w, x: x @ (w[0] + 2 * w[2] @ w[3]) + w[1],
     ),
 }  # fmt: skip

@@ -38,7 +38,7 @@ CASES = {
     ),
     "EinsumDense with LoRA": Row(
         lambda: L.EinsumDense("abc,cde->abde", (3, 2, 5), lora_rank=2, lora_alpha=6), normal(3, 4),
-        weights=[(4, 2, 2), (2, 5), (4, 2, 5)],
-        reference=lambda w, x: np.einsum("abc,cde->abde", x, w[2] + 3 * w[0] @ w[1]),
+        weights=[(4, 2, 5), (4, 2, 2), (2, 5)],
+        reference=lambda w, x: np.einsum("abc,cde->abde", x, w[0] + 3 * w[1] @ w[2]),
     ),
 }  # fmt: skip

@@ -17,8 +17,8 @@ CASES = {
         lambda: L.Embedding(7, 3, mask_zero=True), integers(5, 2, below=7), weights=[(7, 3)], reference=lambda w, x: w[0][x],
     ),
     "Embedding with LoRA": Row(
-        lambda: L.Embedding(7, 3, lora_rank=2, lora_alpha=4), integers(5, below=7), weights=[(7, 2), (2, 3), (7, 3)],
-        reference=lambda w, x: (w[2] + 2 * w[0] @ w[1])[x],
+        lambda: L.Embedding(7, 3, lora_rank=2, lora_alpha=4), integers(5, below=7), weights=[(7, 3), (7, 2), (2, 3)],
+        reference=lambda w, x: (w[0] + 2 * w[1] @ w[2])[x],
     ),
     "ReversibleEmbedding": Row(
         lambda: L.ReversibleEmbedding(7, 3, mask_zero=True), integers(5, below=7), weights=[(7, 3)],

@@ -75,7 +75,13 @@ def conv_lstm(w, x, strides=1, padding="valid", dilation_rate=1, activation=np.t
         c = np.zeros_like(z[..., : z.shape[-1] // 4]) if c is None else c
         shape = c.shape
         flat, cell = z.reshape(-1, z.shape[-1]), c.reshape(-1, shape[-1])
-        one = np.zeros((len(flat), 1)), np.zeros_like(cell), cell, np.zeros((1, z.shape[-1])), np.zeros((shape[-1], z.shape[-1]))
+        one = (
+            np.zeros((len(flat), 1)),
+            np.zeros_like(cell),
+            cell,
+            np.zeros((1, z.shape[-1])),
+            np.zeros((shape[-1], z.shape[-1])),
+        )
         h, c = (part.reshape(shape) for part in steps.lstm_step(*one, flat, activation))
         outputs.append(h)
     return np.stack(outputs, 1), h, c

@@ -158,12 +158,12 @@ class Bidirectional(Layer):
         }
 
     @classmethod
-    def from_config(cls, config):
+    def from_config(cls, config, custom_objects=None):
         """A new layer from what `get_config` gave."""
         config = dict(config)
         for name in ("layer", "backward_layer"):
             if isinstance(config.get(name), dict):
-                config[name] = registry.deserialize_keras_object({**config[name], "build_config": None})
+                config[name] = registry.deserialize_keras_object({**config[name], "build_config": None}, custom_objects)
         return super().from_config(config)
 
 

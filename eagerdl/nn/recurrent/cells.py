@@ -7,7 +7,7 @@ from eagerdl.nn import activations, constraints, initializers, regularizers
 from eagerdl.nn.arguments import check_numbers
 from eagerdl.nn.dense import positive_int
 from eagerdl.nn.layer import Layer, is_shape
-from eagerdl.ops import recurrent
+from eagerdl.ops import recurrent, recurrent_steps
 from eagerdl.ops.creation import ones, ones_like, zeros
 from eagerdl.ops.generators import SeedGenerator
 from eagerdl.ops.random import dropout as random_dropout
@@ -214,7 +214,7 @@ class SimpleRNNCell(RecurrentCell):
     def call(self, inputs, states, training=False):
         h = states[0] if _is_list(states) else states
         x, inner = self._dropped(inputs, h, training)
-        h = recurrent.simple_rnn_step(x, inner, self.kernel, self.recurrent_kernel, self.bias, self.activation)
+        h = recurrent_steps.simple_rnn_step(x, inner, self.kernel, self.recurrent_kernel, self.bias, self.activation)
         return h, [h] if _is_list(states) else h
 
     _fused_call = call
@@ -280,8 +280,9 @@ class GRUCell(RecurrentCell):
     def call(self, inputs, states, training=False):
         h = states[0] if _is_list(states) else states
         x, inner = self._dropped(inputs, h, training)
-        h = recurrent.gru_step(x, h, self.kernel, self.recurrent_kernel, self.bias, self.reset_after, self.activation,
-                               self.recurrent_activation, inner if isinstance(inner, list) else None)  # fmt: skip
+        dropped = inner if isinstance(inner, list) else None
+        h = recurrent_steps.gru_step(x, h, self.kernel, self.recurrent_kernel, self.bias, self.reset_after, self.activation,
+                                     self.recurrent_activation, dropped)  # fmt: skip
         return h, [h] if _is_list(states) else h
 
     _fused_call = call
@@ -351,8 +352,8 @@ class LSTMCell(RecurrentCell):
     def call(self, inputs, states, training=False):
         h, c = states
         x, inner = self._dropped(inputs, h, training)
-        h, c = recurrent.lstm_step(x, inner, c, self.kernel, self.recurrent_kernel, self.bias, self.activation,
-                                   self.recurrent_activation)  # fmt: skip
+        h, c = recurrent_steps.lstm_step(x, inner, c, self.kernel, self.recurrent_kernel, self.bias, self.activation,
+                                         self.recurrent_activation)  # fmt: skip
         return h, [h, c]
 
     _fused_call = call

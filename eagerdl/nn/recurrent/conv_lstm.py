@@ -12,7 +12,7 @@ from eagerdl.nn.recurrent.sequences import CellRNN
 from eagerdl.ops.convolution import conv
 from eagerdl.ops.creation import zeros
 from eagerdl.ops.joining import split
-from eagerdl.ops.recurrent import lstm_update
+from eagerdl.ops.recurrent_steps import lstm_update
 from eagerdl.ops.shape import concatenate, reshape
 
 __all__ = ["ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D"]

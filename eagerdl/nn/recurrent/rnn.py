@@ -163,7 +163,9 @@ class RNN(Layer):
         states = map_structure(lambda x: cast(x.value if isinstance(x, Variable) else x, dtype), list(initial_state))
         shapes = [x.shape for x in flatten(states)[0]]
         wanted = [(batch, n) for n in flatten(self.state_size)[0]]  # n is -1 where the cell alone knows it
-        fits = [have == want or (want[1] < 0 and have[:1] == (batch,)) for have, want in zip(shapes, wanted, strict=False)]
+        fits = [
+            have == want or (want[1] < 0 and have[:1] == (batch,)) for have, want in zip(shapes, wanted, strict=False)
+        ]
         if len(shapes) != len(wanted) or not all(fits):
             raise ShapeError(self.where, f"states of shapes {wanted} are needed", f"got {shapes}",
                              "check initial_state" if given else "keep the batch size of a stateful layer")  # fmt: skip
@@ -241,10 +243,10 @@ class RNN(Layer):
         }  # fmt: skip
 
     @classmethod
-    def from_config(cls, config):
+    def from_config(cls, config, custom_objects=None):
         """A new layer from what `get_config` gave."""
         if isinstance(config.get("cell"), dict):
-            config = {**config, "cell": registry.deserialize_keras_object(config["cell"])}
+            config = {**config, "cell": registry.deserialize_keras_object(config["cell"], custom_objects)}
         return super().from_config(config)
 
 

@@ -143,9 +143,9 @@ class StackedRNNCells(Layer):
         return {**super().get_config(), "cells": [registry.serialize_keras_object(cell) for cell in self.cells]}
 
     @classmethod
-    def from_config(cls, config):
+    def from_config(cls, config, custom_objects=None):
         """A new stack from what `get_config` gave."""
-        cells = [registry.deserialize_keras_object(one) for one in config["cells"]]
+        cells = [registry.deserialize_keras_object(one, custom_objects) for one in config["cells"]]
         return super().from_config({**config, "cells": cells})
 
 
