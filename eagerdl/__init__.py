@@ -14,7 +14,7 @@ Every function of arrays is here and in `edl.ops` as the same object; areas are 
 import importlib as _importlib
 import warnings as _warnings
 
-from eagerdl import config, datasets, debugging, errors, linalg, mixed_precision, nn, ops, saving, tree, utils
+from eagerdl import config, data, errors, linalg, mixed_precision, models, nn, ops, saving, train, tree
 from eagerdl import fft as _fft
 from eagerdl.autograd import (
     ForwardAccumulator,
@@ -33,10 +33,9 @@ from eagerdl.autograd import (
 )
 from eagerdl.devices import device
 from eagerdl.errors import install_traceback_filter as _install_traceback_filter
-from eagerdl.nn import Layer, Module, activations, constraints, initializers, regularizers
 from eagerdl.jit import function
 from eagerdl.models import Model, Sequential
-from eagerdl.nn import Input, InputSpec
+from eagerdl.nn import Input, InputSpec, Layer, Module, activations, constraints, initializers, regularizers
 from eagerdl.nn import symbolic as _symbolic
 from eagerdl.ops import *  # noqa: F403
 from eagerdl.ops import image, random
@@ -56,9 +55,17 @@ _install_traceback_filter()
 _warnings.filterwarnings("ignore", category=RuntimeWarning, module=r"eagerdl\.")
 
 
+# Rooms that are opened when somebody asks for them: they, or what they need, would make every start slower.
+_ROOMS = ("datasets", "debugging", "utils", "wrappers")
+
+
 def __getattr__(name):
-    if name == "wrappers":  # needs scikit-learn, which nobody else waits for
-        return _importlib.import_module("eagerdl.wrappers")
+    if name in _ROOMS:
+        return _importlib.import_module(f"eagerdl.{name}")
     from eagerdl.foreign import missing
 
-    raise AttributeError(missing(name, [known for known in globals() if not known.startswith("_")]))
+    raise AttributeError(missing(name, [*_ROOMS, *[known for known in globals() if not known.startswith("_")]]))
+
+
+def __dir__():
+    return sorted({*globals(), *_ROOMS})

@@ -10,6 +10,7 @@ from eagerdl.errors import (
 )
 
 __all__ = [
+    "dtype_policy", "set_dtype_policy",
     "disable_traceback_filtering", "enable_traceback_filtering", "epsilon", "floatx", "get_memory_info",
     "image_data_format", "is_traceback_filtering_enabled", "list_devices", "set_epsilon", "set_floatx",
     "set_image_data_format", "standardize_data_format",
@@ -57,3 +58,28 @@ def standardize_data_format(data_format):
         raise ArgumentError("data_format", "an image layout is needed", f"got {data_format!r}",
                             "use 'channels_last' or 'channels_first'")  # fmt: skip
     return name
+
+
+_policy = None
+_policy_of = None  # installed by `nn`: a DTypePolicy for a name, None for floatx, or a policy
+
+
+def dtype_policy():
+    """The policy of layers that are given none: that of `set_dtype_policy`, else floatx."""
+    return _policy_of(None) if _policy is None else _policy
+
+
+def set_dtype_policy(policy):
+    """Sets the policy of layers that are given none.
+
+    Args:
+        policy: a DTypePolicy, its name, or None for floatx.
+
+    Example:
+        >>> edl.config.set_dtype_policy("mixed_bfloat16")
+        >>> edl.layers.Dense(2).compute_dtype
+        'bfloat16'
+        >>> edl.config.set_dtype_policy(None)
+    """
+    global _policy
+    _policy = None if policy is None else _policy_of(policy)

@@ -38,7 +38,7 @@ def is_interactive_logging_enabled():
     return _interactive
 
 
-def print_message(message, file=None):
+def print_message(message):
     """Says one line, where the user wants such lines."""
     if not _interactive:
         logger.info(message)

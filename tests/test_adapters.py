@@ -280,6 +280,17 @@ def test_steps_go_on_where_the_last_epoch_ended():
     assert [[int(x[0]) for x in batches.epoch(epoch, 2)] for epoch in range(4)] == [[0, 2], [4, 6], [0, 2], [4, 6]]
 
 
+def test_reset_begins_anew():
+    batches = as_batches(np.arange(8), batch_size=2)
+    for _ in range(2):
+        assert [int(x[0]) for x in batches.epoch(0, 3)] == [0, 2, 4]
+        batches.reset()
+    generated = as_batches(endless())
+    read(generated, 0, 2)
+    generated.reset()
+    assert [int(y[0]) for _, y in generated.epoch(0, 2)] == [2, 3]
+
+
 def test_data_that_end_inside_an_epoch_of_steps_warn_and_begin_anew():
     batches = as_batches(np.arange(6), batch_size=2)
     assert [int(x[0]) for x in batches.epoch(0, 2)] == [0, 2]

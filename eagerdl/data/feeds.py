@@ -101,6 +101,11 @@ class Batches:
         self._done = True
         self._end()
 
+    def reset(self):
+        """Lets the next epoch begin with the first batch, also where epochs have `steps`; generators cannot."""
+        if self.rewinds:
+            self._walk, self._round, self._resumed = None, 0, False
+
     def _renewed(self, steps, fresh):
         """What to do when the data end where a batch is needed: True if a new pass begins in this epoch."""
         if not self.rewinds and self._read:

@@ -15,10 +15,12 @@ from eagerdl.nn.input_spec import InputSpec, check_inputs
 from eagerdl.nn.module import Module
 from eagerdl.nn.names import auto_name, snake_case
 from eagerdl.ops.conversion import cast
-from eagerdl.tensor import Tensor, from_array, to_array
+from eagerdl.tensor import Tensor, from_array, symbols, to_array
 from eagerdl.variable import Variable
 
 __all__ = ["InputSpec", "Layer"]
+
+TRAINING = {"training"}
 
 
 class Layer(Module):
@@ -181,10 +183,23 @@ class Layer(Module):
             made.trainable = False
             self._frozen.append(made)
         self._weights.append(made)
+        self._found = None
         return made
 
     def _owned(self):
-        return tracking.owned(self, is_layer)
+        found = self.__dict__.get("_found")
+        if found is None or not found.is_current():
+            found = self.__dict__["_found"] = tracking.owned(self, is_layer)
+        return found
+
+    def __setattr__(self, name, value):
+        object.__setattr__(self, name, value)
+        if name not in tracking.QUIET:
+            self.__dict__["_found"] = None
+
+    def __delattr__(self, name):
+        object.__delattr__(self, name)
+        self.__dict__["_found"] = None
 
     @property
     def _layers(self):
@@ -194,6 +209,8 @@ class Layer(Module):
     def _own_weights(self):
         """The variables that belong to this layer itself, trainable ones first."""
         found = self._owned().variables
+        if all([v.trainable for v in found]):
+            return found
         return [v for v in found if self._was_trainable(v)] + [v for v in found if not self._was_trainable(v)]
 
     def _was_trainable(self, variable):
@@ -343,16 +360,16 @@ class Layer(Module):
 
     def __call__(self, *args, **named):
         facts = calls.signature_of(type(self))
-        if "_policy" not in self.__dict__:
+        try:
+            compute = self._policy.compute
+        except AttributeError:
             raise ArgumentError(type(self).__name__, "super().__init__() must run before a layer is used", "it has not",
-                                "call it first in __init__")  # fmt: skip
-        plain = len(args) == 1 and not named and args[0].__class__ is Tensor and args[0].dtype == self._policy.compute_dtype
-        if not plain:
+                                "call it first in __init__") from None  # fmt: skip
+        ready = len(args) == 1 and args[0].__class__ is Tensor and args[0]._array.dtype == compute
+        if not ready or (named and named.keys() != TRAINING):
             if self._convert_inputs:
-                args, named = tree.map_structure(self._converted, (args, named))
-                if args and isinstance(args[0], list) and args[0] and _only_numbers(args[0]):
-                    args = (self._converted(np.array(args[0])), *args[1:])
-            if symbolic.any_symbolic(args, named):
+                args, named = self._convert_all(args, named)
+            if symbols and symbolic.any_symbolic(args, named):
                 return self.symbolic_call(*args, **named)
         outer = calls._current.get()
         if outer is None:
@@ -385,12 +402,11 @@ class Layer(Module):
                 self._fill_masks(facts, args, named)
             mask = named.get("mask")
             if mask is None:
-                mask = get_mask(first) if isinstance(first, Tensor) else tree.map_structure(get_mask, first)
+                mask = getattr(first, "_mask", None) if isinstance(first, Tensor) else tree.map_structure(get_mask, first)
             elif "mask" in facts.refused:
                 del named["mask"]
-            if self._policy.compute_dtype != self._policy.variable_dtype or policy.casting() is not None:
-                floating = self.autocast and self._policy.compute_dtype != self._policy.variable_dtype
-                with policy.cast_to(self._policy.compute_dtype if floating else None):
+            if self._policy.mixed or policy.casting() is not None:
+                with policy.cast_to(compute if self._policy.mixed and self.autocast else None):
                     out = self.call(*args, **named)
             else:
                 out = self.call(*args, **named)
@@ -398,7 +414,9 @@ class Layer(Module):
                 for one in tree.flatten(out)[0]:
                     loss = self.activity_regularizer(one)
                     self.add_loss(loss / one.shape[0] if one.ndim and one.shape[0] else loss)
-            if self.supports_masking:
+            if mask is None and type(self).compute_mask is Layer.compute_mask:
+                pass  # nothing to pass on
+            elif self.supports_masking:
                 self._pass_mask(first, out, mask)
             elif mask is not None and any(m is not None for m in tree.flatten(mask)[0]):
                 warnings.warn(
@@ -418,6 +436,15 @@ class Layer(Module):
             if outer is None:
                 calls._current.reset(token)
         return out
+
+    def _convert_all(self, args, named):
+        """The arguments with tensors of the compute dtype for arrays and tensors."""
+        if len(args) == 1 and (not named or named.keys() == TRAINING) and isinstance(args[0], Tensor | np.ndarray):
+            return (self._converted(args[0]),), named
+        args, named = tree.map_structure(self._converted, (args, named))
+        if args and isinstance(args[0], list) and args[0] and _only_numbers(args[0]):
+            args = (self._converted(np.array(args[0])), *args[1:])
+        return args, named
 
     def _converted(self, x):
         """An argument as a tensor of the compute dtype, where it is an array or tensor; anything else as it is."""
@@ -458,6 +485,11 @@ class Layer(Module):
         self.built = True
 
     def _fill_masks(self, facts, args, named):
+        if len(args) == 1 and not named.keys() - TRAINING and facts.masks == ["mask"] and isinstance(args[0], Tensor):
+            mask = getattr(args[0], "_mask", None)  # the usual case, in few steps
+            if mask is not None:
+                named["mask"] = mask
+            return
         bound = facts.bound(args, named)
         tensors = {name: value for name, value in bound.items() if name not in facts.masks and _holds_tensors(value)}
         for place, name in enumerate(facts.masks):
@@ -550,8 +582,8 @@ class Layer(Module):
         """The losses that were added in the last call, and those of the regularizers of the weights now."""
         layers = self._flatten_layers()
         added = [loss for layer in layers if layer._loss_serial >= self._entered for loss in layer._losses]
-        weights = tracking.once([v for layer in layers for v in layer._own_weights()])
-        return added + [v.regularizer(v) for v in weights if v.trainable and v.regularizer is not None]
+        punished = [v for layer in layers for v in layer._owned().variables if v.regularizer is not None and v.trainable]
+        return added + [v.regularizer(v) for v in tracking.once(punished)]
 
     def _clear_losses(self):
         """Forgets the losses that were added."""
@@ -704,7 +736,7 @@ class Layer(Module):
 
     def __getstate__(self):
         """Everything but the nodes of functional models, which these models keep."""
-        return {**self.__dict__, "_nodes": []}
+        return {**self.__dict__, "_nodes": [], "_found": None}
 
     def __repr__(self):
         state = "" if self.built else ", not built"

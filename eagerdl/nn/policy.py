@@ -3,7 +3,7 @@
 import contextlib
 import contextvars
 
-from eagerdl import dtypes, registry
+from eagerdl import config, dtypes, registry
 from eagerdl.autograd.dispatch import general
 from eagerdl.errors import ArgumentError
 from eagerdl.ops.conversion import cast
@@ -38,6 +38,9 @@ class DTypePolicy:
         else:
             self.name = self.compute_dtype = self.variable_dtype = dtypes.standardize(name, "DTypePolicy").name
 
+        self.compute = dtypes.BY_NAME[self.compute_dtype]
+        self.mixed = self.compute_dtype != self.variable_dtype
+
     quantization_mode = None
 
     def get_config(self):
@@ -60,31 +63,8 @@ class DTypePolicy:
 
 
 Policy = DTypePolicy
-_global = None
 _plain = {}  # dtype name -> the policy, one object each
-
-
-def dtype_policy():
-    """The policy of layers that are given none: that of `set_dtype_policy`, else floatx."""
-    return get(dtypes.floatx()) if _global is None else _global
-
-
-def set_dtype_policy(policy):
-    """Sets the policy of layers that are given none.
-
-    Args:
-        policy: a DTypePolicy, its name, or None for floatx.
-
-    Example:
-        >>> edl.config.set_dtype_policy("mixed_bfloat16")
-        >>> edl.layers.Dense(2).compute_dtype
-        'bfloat16'
-        >>> edl.config.set_dtype_policy(None)
-    """
-    global _global
-    _global = None if policy is None else get(policy)
-
-
+dtype_policy, set_dtype_policy = config.dtype_policy, config.set_dtype_policy
 global_policy, set_global_policy = dtype_policy, set_dtype_policy
 
 
@@ -102,6 +82,12 @@ def get(identifier):
     return _plain[name]
 
 
+def _named(policy):
+    """What `config` needs to know of policies: None is floatx, whatever the default policy."""
+    return get(dtypes.floatx() if policy is None else policy)
+
+
+config._policy_of = _named
 registry.add_area("", {"DTypePolicy": DTypePolicy, "FloatDTypePolicy": DTypePolicy})
 
 

@@ -5,16 +5,36 @@ from eagerdl.ops.generators import SeedGenerator
 from eagerdl.variable import Variable
 
 PLAIN = frozenset((str, int, float, bool, type(None), bytes, type, type(lambda: None)))
-OTHERS = frozenset(("_build_shapes", "_fixed", "_frozen", "_init_arguments", "_losses", "_nodes"))  # notes, not belongings
+OTHERS = frozenset(("_build_shapes", "_found", "_fixed", "_frozen", "_init_arguments", "_losses", "_nodes"))  # notes, not belongings
+
+# Attributes that say nothing of belongings, and are assigned in every call.
+QUIET = frozenset(("_entered", "_loss_serial", "_losses", "_path", "built"))
 
 
 class Owned:
-    """The direct belongings of a module, in the order of assignment, each once."""
+    """The direct belongings of a module, in the order of assignment, each once.
 
-    __slots__ = ("layers", "metrics", "modules", "seeds", "variables")
+    Finding them walks all attributes, so a layer keeps what was found until an attribute is assigned. Lists, tuples and dicts
+    can change without a word: what they held is noted, and compared.
+    """
+
+    __slots__ = ("containers", "layers", "metrics", "modules", "seeds", "variables")
 
     def __init__(self):
         self.variables, self.layers, self.seeds, self.metrics, self.modules = [], [], [], [], []
+        self.containers = []  # (container, what it held)
+
+    def is_current(self):
+        """True if nothing has changed in a container. Modules that are no layers are always looked at again."""
+        if self.modules:
+            return False
+        for container, held in self.containers:
+            if len(container) != len(held):
+                return False
+            for one, other in zip(container.values() if container.__class__ is dict else container, held):
+                if one is not other:
+                    return False
+        return True
 
 
 def owned(module, is_layer):
@@ -37,10 +57,13 @@ def _collect(value, found, seen, is_layer):
             seen.add(id(value))
             found.variables.append(value)
     elif isinstance(value, list | tuple | dict):
-        if id(value) in seen or not value:
+        if id(value) in seen:
             return
         seen.add(id(value))
-        for one in list(value.values()) if isinstance(value, dict) else value:
+        held = list(value.values()) if isinstance(value, dict) else list(value)
+        if not isinstance(value, tuple):
+            found.containers.append((value, held))
+        for one in held:
             if one.__class__ not in PLAIN:
                 _collect(one, found, seen, is_layer)
     elif isinstance(value, Module):

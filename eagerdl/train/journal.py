@@ -83,11 +83,12 @@ class Journal:
             "epoch": progress.epoch, "step": progress.step, "logs": _plain(progress.logs), "finished": progress.finished, **changes,
         }  # fmt: skip
         run["source"] = None if self.source is None else taken_apart(self.source.state(), "source", arrays)
-        run["callbacks"] = self.callbacks.get_state() if self.callbacks is not None else None
+        run["callbacks"] = None if self.callbacks is None else taken_apart(self.callbacks.get_state(), "callbacks", arrays)
         run["extra"] = {name: taken_apart(_state_of(one), f"extra/{name}", arrays) for name, one in self.extra.items()}
         arrays["generator"] = get_global_generator().state.numpy()
         self._serial += 1
         run["serial"], run["model"] = self._serial, described
+        run["stopped"] = bool(getattr(self.model, "stop_training", False))  # a callback ended the run
         try:
             json.dumps(run)
         except TypeError as error:
@@ -135,10 +136,12 @@ class Journal:
         for name, one in self.extra.items():
             _restore(one, put_together(run["extra"][name], arrays))
         if self.callbacks is not None and run["callbacks"] is not None:
-            self.callbacks.set_state(run["callbacks"])
+            self.callbacks.set_state(put_together(run["callbacks"], arrays))
         if self.source is not None and run["source"] is not None:
             self.source.restore(put_together(run["source"], arrays))
         get_global_generator().state.assign(arrays["generator"])
+        if run.get("stopped"):
+            self.model.stop_training = True
         return Progress(run["epoch"], run["step"], run["logs"], run["finished"])
 
 

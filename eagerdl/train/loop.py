@@ -37,7 +37,7 @@ def numbers(logs):
 
 
 def train(source, step, callbacks, *, epochs, initial_epoch=0, steps_per_epoch=None, validate=None, reset=None, stopped=None,
-          progress=None, journal=None):  # fmt: skip
+          interrupted=lambda: False, progress=None, journal=None):  # fmt: skip
     """Runs epochs of steps.
 
     Args:
@@ -49,7 +49,8 @@ def train(source, step, callbacks, *, epochs, initial_epoch=0, steps_per_epoch=N
         steps_per_epoch: how many steps an epoch has; None: as long as the source yields.
         validate: a function epoch -> logs or None, called after each epoch.
         reset: called before each epoch: metrics begin anew.
-        stopped: a function that says whether somebody asked to stop.
+        stopped: a function that says whether a callback asked to stop: the epoch under way ends after the step.
+        interrupted: a function that says whether the user asked to stop: the epoch stays as it is after the step.
         progress: the Progress to go on from, and to keep up to date.
         journal: has ``after_step(progress)`` and ``after_epoch(progress)``; saves the run.
 
@@ -57,16 +58,18 @@ def train(source, step, callbacks, *, epochs, initial_epoch=0, steps_per_epoch=N
         The logs of the last epoch.
     """
     progress = progress or Progress(epoch=initial_epoch)
-    logs = {}
+    logs = progress.logs
     for epoch in range(progress.epoch, epochs):
         resumed = progress.step > 0  # the source was put back to the same place
+        if stopped() and not resumed:  # so it was when the run was interrupted
+            break
         progress.epoch = epoch
         if not resumed:
             if reset is not None:
                 reset()
             callbacks.on_epoch_begin(epoch)
         logs = progress.logs if resumed else {}
-        for batch in source.epoch(epoch, steps_per_epoch):
+        for batch in () if resumed and stopped() else source.epoch(epoch, steps_per_epoch):
             callbacks.on_train_batch_begin(progress.step)
             logs = step(batch)
             progress.step += 1
@@ -74,9 +77,14 @@ def train(source, step, callbacks, *, epochs, initial_epoch=0, steps_per_epoch=N
             if journal is not None:
                 progress.logs = logs
                 journal.after_step(progress)
-            if stopped():
+            if stopped() or interrupted():
                 break
         logs = numbers(logs)
+        if interrupted():
+            progress.logs = logs
+            if journal is not None:
+                journal.save(progress)
+            return logs
         if validate is not None:
             logs.update(validate(epoch) or {})
         callbacks.on_epoch_end(epoch, logs)
@@ -84,7 +92,7 @@ def train(source, step, callbacks, *, epochs, initial_epoch=0, steps_per_epoch=N
         progress.epoch = epoch + 1
         if journal is not None:
             journal.after_epoch(progress)
-        if stopped():
+        if stopped() or interrupted():
             break
     progress.finished = True
     return logs

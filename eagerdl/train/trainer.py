@@ -12,7 +12,7 @@ from eagerdl.data import as_batches, train_validation_split, unpack_x_y_sample_w
 from eagerdl.errors import ArgumentError, ShapeError
 from eagerdl.tensor import Tensor, from_array, to_array
 from eagerdl.train import loop, losses, metrics, optimizers
-from eagerdl.train.callbacks import CallbackList
+from eagerdl.train.callbacks import CallbackList, TerminateOnNaN
 from eagerdl.train.compiled import CROSSENTROPY_NAMES, CompileLoss, CompileMetrics, Outputs, batch_size_of, total_of
 from eagerdl.train.interrupts import Interrupts
 from eagerdl.train.journal import Journal
@@ -248,25 +248,35 @@ class Trainer:
             validation_data, validation_steps, validation_batch_size or batch_size, validation_freq, listed
         )
         self.stop_training, self.history = False, listed.history
-        journal = None if resume is None else Journal(resume, self, listed, source)
+        journal = self._journal(resume, listed, source)
         progress = loop.Progress(epoch=initial_epoch)
         with Interrupts(self) as interrupts:
-            listed.on_train_begin()
-            if journal is not None:
-                self._make_state(source)
-                progress = journal.restore(progress)
-                if not journal.exists():
-                    journal.save(progress)  # the initial weights too have to be those of the first run
             try:
+                listed.on_train_begin()
+                if journal is not None:
+                    self._make_state(source)
+                    progress = journal.restore(progress)
+                    if not journal.exists():
+                        journal.save(progress)  # the initial weights too have to be those of the first run
                 logs = loop.train(
                     source, self._step(self.train_step), listed, epochs=epochs, initial_epoch=initial_epoch,
                     steps_per_epoch=steps_per_epoch, validate=validate, reset=self.reset_metrics,
-                    stopped=lambda: self.stop_training or interrupts.asked, progress=progress, journal=journal,
+                    stopped=lambda: self.stop_training, interrupted=lambda: interrupts.asked, progress=progress, journal=journal,
                 )  # fmt: skip
             finally:
                 listed.close()
             self._finish(listed, logs, interrupts)
         return self.history
+
+    def _journal(self, folder, listed, source):
+        """What keeps the run: a Journal for `resume`, or that of a callback such as BackupAndRestore, or None."""
+        keepers = [one for one in listed.callbacks if hasattr(one, "journal")]
+        if len(keepers) + (folder is not None) > 1:
+            raise ArgumentError(f"{self.where}.fit", "one thing keeps a run", "resume and BackupAndRestore, or several, are given",
+                                "choose one of them")  # fmt: skip
+        if keepers:
+            return keepers[0].journal(self, listed, source)
+        return None if folder is None else Journal(folder, self, listed, source)
 
     def _make_state(self, source):
         """Makes the weights, slots and metrics that else come into being in the first step."""
@@ -285,7 +295,7 @@ class Trainer:
             self.optimizer.finalize_variable_values(self.trainable_variables)
         listed.on_train_end(logs)
         loss = logs.get("loss")
-        if isinstance(loss, float) and loss != loss:
+        if isinstance(loss, float) and loss != loss and not any(isinstance(one, TerminateOnNaN) for one in listed.callbacks):
             warnings.warn(f"[{self.where}.fit] the loss became NaN: lower the learning rate, clip gradients (clipnorm=1.0), look for "
                           "NaN in the data, or find the first one with edl.debugging.enable_check_numerics(); the callback "
                           "TerminateOnNaN stops at once", stacklevel=3)  # fmt: skip
@@ -319,6 +329,9 @@ class Trainer:
         self.stop_training = False
         try:
             logs = loop.evaluate(source, self._step(self.test_step), listed, steps=steps, stopped=lambda: self.stop_training)
+        except BaseException:
+            listed.close()
+            raise
         finally:
             self.stop_training = stopped
         if return_dict:
@@ -342,7 +355,11 @@ class Trainer:
         source = as_batches(x, None, None, batch_size=batch_size, steps=steps, where=f"{self.where}.predict")
         listed = self._callbacks(callbacks, verbose, epochs=1, steps=steps or source.num_batches)
         self.stop_training = False
-        outputs = loop.predict(source, self._step(self.predict_step), listed, steps=steps, stopped=lambda: self.stop_training)
+        try:
+            outputs = loop.predict(source, self._step(self.predict_step), listed, steps=steps, stopped=lambda: self.stop_training)
+        except BaseException:
+            listed.close()
+            raise
         return loop.joined(outputs)
 
     def train_on_batch(self, x, y=None, sample_weight=None, class_weight=None, return_dict=False):

@@ -230,10 +230,16 @@ class CallbackList(Callback):
             one.set_model(model)
 
     def get_state(self):
-        return [one.get_state() for one in self.callbacks]
+        return [[type(one).__name__, one.get_state()] for one in self.callbacks]
 
     def set_state(self, state):
-        for one, mine in zip(self.callbacks, state):
+        """Gives each callback the state of the one of its class, in order: others may have come or gone."""
+        found = {}
+        for name, mine in state:
+            found.setdefault(name, []).append(mine)
+        for one in self.callbacks:
+            states = found.get(type(one).__name__)
+            mine = states.pop(0) if states else None
             if mine is not None:
                 one.set_state(mine)
 

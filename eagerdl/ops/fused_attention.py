@@ -1,0 +1,212 @@
+"""Dot-product attention as one op, example by example, so that the scores of one are in the cache from the product to the softmax.
+
+The scores are kept transposed, keys by queries: so the maximum and the sum over the keys run along contiguous rows of
+queries, which is several times faster than along short rows of keys. The gradient uses the identity that the mean of the
+cotangents of a query's weights is the inner product of its result with the cotangent of that result
+(Dao et al., 2022, arXiv:2205.14135, appendix B).
+"""
+
+import builtins
+import math
+
+import numpy as np
+
+from eagerdl import devices
+from eagerdl.autograd import Spec, custom, vjp
+from eagerdl.ops.activation import softmax
+from eagerdl.ops.arithmetic import where
+from eagerdl.ops.creation import tri
+from eagerdl.ops.linalg import matmul
+from eagerdl.ops.shape import reshape, transpose
+
+__all__ = ["attend"]
+
+PIECE = 1 << 17  # scores that are worked on at once
+HEADS_FIRST = (0, 2, 1, 3)
+
+
+def least(dtype):
+    """What a masked score becomes: finite, so that a query without any key gets equal weights and not NaN."""
+    return -0.7 * float(np.finfo(dtype).max)
+
+
+def _grouped(x, shared):
+    """x (b, t, n, h) -> a view (b, shared, n / shared, h, t): the heads that share keys, features by queries."""
+    b, t, n, h = x.shape
+    return x.reshape(b, t, shared, n // shared, h).transpose(0, 2, 3, 4, 1)
+
+
+def _hidden(mask, causal, query, key):
+    """What is added to the scores, as (b or 1, shared or 1, group or 1, s, t), and where queries have keys, as (..., 1, t).
+
+    None for nothing to add, and for queries that all have keys.
+    """
+    (_, t, n, _), (_, s, shared, _) = query.shape, key.shape
+    xp = devices.module_of(query)
+    if mask is None and not causal:
+        return None, None
+    if causal:
+        past = xp.tri(t, s, dtype=bool)
+        visible = past if mask is None else xp.logical_and(mask, past)
+    else:
+        visible = mask
+    visible = visible.reshape((1,) * (4 - visible.ndim) + visible.shape)
+    b, heads, rows, columns = visible.shape
+    split = (1, 1) if heads == 1 else (shared, n // shared)
+    visible = visible.reshape(b, *split, rows, columns).swapaxes(-1, -2)
+    added = np.where(visible, query.dtype.type(0), query.dtype.type(least(query.dtype)))
+    there = None
+    if mask is not None:
+        some = visible.any(-2, keepdims=True)
+        there = None if some.all() else some.astype(query.dtype)
+    return added, there
+
+
+def _of(array, piece, batch):
+    """The examples `piece` of an array whose first axis is that of the batch, or 1."""
+    return array if array is None or len(array) != batch else array[piece]
+
+
+def _pieces(query, key):
+    (batch, t, n, _), s = query.shape, key.shape[1]
+    if devices.module_of(query) is not np:
+        return [slice(None)]
+    step = builtins.max(1, PIECE // builtins.max(t * n * s, 1))
+    return [slice(i, i + step) for i in builtins.range(0, batch, step)]
+
+
+def _in_ops(masked, scale, causal):
+    """The function (query, key, value) -> result of the op, in ops."""
+
+    def attention(query, key, value):
+        (b, t, n, h), (s, shared) = query.shape, key.shape[1:3]
+        queries = reshape(transpose(query * scale, HEADS_FIRST), (b, shared, n // shared * t, h))
+        scores = reshape(matmul(queries, transpose(key, (0, 2, 3, 1))), (b, n, t, s))
+        mask = masked
+        if causal:
+            past = tri(t, s, dtype="bool")
+            mask = past if mask is None else mask & past
+        if mask is not None:
+            scores = where(mask, scores, least(query.dtype))
+        weights = reshape(softmax(scores, -1), (b, shared, n // shared * t, s))
+        out = matmul(weights, transpose(value, HEADS_FIRST))
+        return transpose(reshape(out, (b, n, t, value.shape[3])), HEADS_FIRST)
+
+    return attention
+
+
+def _attend_vjp(g, out, needs, xs, scale, causal):
+    of_out, of_weights = g
+    found = [None] * len(xs)
+    if of_out is not None:
+        found[:3] = _attend_grad([of_out, *xs[:3], out[0], out[1], *xs[3:]], scale, causal)
+    return found
+
+
+def _attend_specs(xs, scale, causal):
+    (b, t, n, _), (_, s, shared, v) = xs[0].shape, xs[2].shape
+    return Spec((b, t, n, v), xs[0].dtype), Spec((b, shared, n // shared, s, t), xs[0].dtype)
+
+
+@custom(vjp=_attend_vjp, infer=_attend_specs, several=True, variadic=True)
+def _attend(xs, scale, causal):
+    """xs: query (b, t, n, h), key (b, s, k, h), value (b, s, k, v), mask? -> result, weights (b, k, n / k, s, t).
+
+    The weights are for the gradient of the result; they have none themselves.
+    """
+    query, key, value = xs[:3]
+    (b, t, n, _), (s, shared, size) = query.shape, value.shape[1:]
+    xp = devices.module_of(query)
+    added, _ = _hidden(xs[3] if len(xs) > 3 else None, causal, query, key)
+    queries, keys = _grouped(query, shared), key.transpose(HEADS_FIRST)[:, :, None]
+    values = value.transpose(HEADS_FIRST)[:, :, None]
+    weights = xp.empty((b, shared, n // shared, s, t), query.dtype)
+    out = xp.empty((b, t, n, size), query.dtype)
+    results = out.reshape(b, t, shared, n // shared, size).transpose(0, 2, 3, 1, 4)
+    factor = query.dtype.type(scale)
+    for piece in _pieces(query, key):
+        w = xp.matmul(keys[piece], queries[piece], out=weights[piece])
+        w *= factor
+        hidden = _of(added, piece, b)
+        if hidden is not None:
+            w += hidden
+        if s:
+            w -= np.maximum.reduce(w, -2, None, None, True)
+        np.exp(w, out=w)
+        w /= np.add.reduce(w, -2, None, None, True)
+        xp.matmul(w.swapaxes(-1, -2), values[piece], out=results[piece])
+    return out, weights
+
+
+def _grad_vjp(g, xs, scale, causal):
+    """The transposed derivative of `_attend_grad`: that of the gradient of the op in ops."""
+    mask = xs[6] if len(xs) > 6 else None
+    there = [one is not None for one in g]
+
+    def gradient(of_out, *inputs):
+        found = vjp(_in_ops(mask, scale, causal), *inputs)[1](of_out)
+        return [one for one, has in zip(found, there, strict=True) if has]
+
+    back = vjp(gradient, *xs[:4])[1]([one for one in g if one is not None])
+    return [*back, *[None] * (len(xs) - 4)]
+
+
+@custom(vjp=_grad_vjp, infer=lambda xs, scale, causal: tuple([Spec(x.shape, x.dtype) for x in xs[1:4]]), several=True,
+        variadic=True)  # fmt: skip
+def _attend_grad(xs, scale, causal):
+    """xs: g (b, t, n, v), query, key, value, result, weights, mask? -> the cotangents of query, key, value."""
+    g, query, key, value, out, weights = xs[:6]
+    (b, t, n, h), (s, shared, size) = query.shape, value.shape[1:]
+    xp, group = devices.module_of(query), n // shared
+    there = _hidden(xs[6], causal, query, key)[1] if len(xs) > 6 else None
+    keys, values = key.transpose(HEADS_FIRST)[:, :, None], value.transpose(HEADS_FIRST)[:, :, None]
+    queries, cotangents = _grouped(query, shared).swapaxes(-1, -2), _grouped(g, shared)
+    # The mean of the cotangents of the weights of each query, as (b, shared, group, 1, t).
+    means = _grouped(xp.einsum("btnv,btnv->btn", g, out)[..., None], shared)
+    of_query, of_key, of_value = [xp.empty(x.shape, query.dtype) for x in (query, key, value)]
+    query_parts = of_query.reshape(b, t, shared, group, h).transpose(0, 2, 3, 1, 4)
+    key_parts, value_parts = [x.transpose(HEADS_FIRST)[:, :, None] for x in (of_key, of_value)]
+    factor = query.dtype.type(scale)
+    for piece in _pieces(query, key):
+        w = weights[piece]
+        _sum_groups(xp, w, cotangents[piece].swapaxes(-1, -2), value_parts[piece])
+        d = xp.matmul(values[piece], cotangents[piece])
+        d -= means[piece]
+        d *= w
+        d *= factor
+        some = _of(there, piece, b)
+        if some is not None:
+            d *= some  # equal weights of a query without keys do not depend on it
+        _sum_groups(xp, d, queries[piece], key_parts[piece])
+        xp.matmul(d.swapaxes(-1, -2), keys[piece], out=query_parts[piece])
+    return of_query, of_key, of_value
+
+
+def _sum_groups(xp, a, x, out):
+    """a (b, k, group, s, t), x (b, k, group, t, h) -> out (b, k, 1, s, h): the products, summed over the group."""
+    if a.shape[2] == 1:
+        xp.matmul(a, x, out=out)
+    else:
+        out[...] = xp.matmul(a, x).sum(2, keepdims=True)
+
+
+def attend(query, key, value, mask=None, scale=None, causal=False):
+    """query (b, t, n, h), key (b, s, k, h), value (b, s, k, v) -> (b, t, n, v), all of one floating dtype of 4 bytes or more.
+
+    Args:
+        query, key, value: as above; k divides n.
+        mask: boolean, of shape that broadcasts to (b, n, t, s): True where a query may look.
+        scale: the factor of the scores; ``1 / sqrt(h)`` by default.
+        causal: whether a query may look only at keys that are not behind it.
+
+    Example:
+        >>> from eagerdl.ops.fused_attention import attend
+        >>> x = edl.ones((1, 3, 2, 4))
+        >>> attend(x, x, x, causal=True).shape
+        (1, 3, 2, 4)
+
+    Source: Vaswani et al., 2017, arXiv:1706.03762.
+    """
+    scale = 1 / math.sqrt(builtins.max(query.shape[-1], 1)) if scale is None else scale
+    xs = [query, key, value] if mask is None else [query, key, value, mask]
+    return _attend(xs, float(scale), bool(causal))[0]

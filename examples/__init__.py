@@ -1,0 +1,1 @@
+"""Programs to read and to change: `python examples/NAME.py`."""
