@@ -1,40 +1,58 @@
 """Files that are whole or not there: atomic writes, and archives of JSON and safetensors.
 
 An archive is an uncompressed zip file with ``metadata.json`` (format and its version), other JSON members, and arrays as
-safetensors (huggingface.co/docs/safetensors). Reading one executes nothing. A file is first written under another name,
-flushed to the disk, and then renamed, so that after a crash either the old or the new one is there.
+safetensors (huggingface.co/docs/safetensors). Nothing is unpacked into folders and nothing is executed: members are read by
+their known names, each with its checksum, and no array is made that is larger than the file. A file is first written under
+another name, flushed to the disk, and then renamed, so that after a crash either the old or the new one is there.
 """
 
 import contextlib
+import errno
+import itertools
 import json
+import math
 import os
-import tempfile
+import struct
 import zipfile
-import zlib
 from pathlib import Path
 
 import ml_dtypes
 import numpy as np
 
-from eagerdl.errors import ArgumentError
+from eagerdl.errors import ArgumentError, EagerdlError
 
 VERSION = 1  # of the format; readers refuse files of a later one
 JSON_LIMIT = 256 * 2**20  # bytes of a JSON member
+CHUNK = 2**20  # bytes that are read or written at a time
 
-_FROM_SAFETENSORS = {
+_DTYPES = {
     "BOOL": np.bool_, "U8": np.uint8, "I8": np.int8, "U16": np.uint16, "I16": np.int16, "U32": np.uint32, "I32": np.int32,
     "U64": np.uint64, "I64": np.int64, "F16": np.float16, "BF16": ml_dtypes.bfloat16, "F32": np.float32, "F64": np.float64,
     "C64": np.complex64,
 }  # fmt: skip
+_CODES = {dtype: code for code, dtype in _DTYPES.items()}
 COMPLEX128 = ":complex128"  # safetensors has no such dtype: these arrays travel as pairs of float64
+
+# What parsers of files say of damaged ones: zip files of flipped bits raise nearly anything.
+_DAMAGES = (zipfile.BadZipFile, EOFError, OSError, NotImplementedError, RuntimeError, ValueError, OverflowError, TypeError,
+            KeyError, IndexError, AttributeError, struct.error, MemoryError)  # fmt: skip
+
+_numbers = itertools.count()
+
+
+# -- atomic writes ------------------------------------------------------------------------------
 
 
 @contextlib.contextmanager
-def written(path):
+def written(path, where="save"):
     """A binary file that becomes `path` when the context ends well, and vanishes otherwise.
 
     Args:
         path: where to; the folder is made if it is not there.
+        where: for messages.
+
+    Raises:
+        OSError: if the disk is full, or the folder may not be written; what was there before is as it was.
 
     Example:
         >>> import pathlib, tempfile
@@ -44,78 +62,131 @@ def written(path):
         >>> path.read_bytes()
         b'hello'
     """
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
+    path = Path(os.path.realpath(path))  # a link stays one
+    temporary = path.parent / f"{_prefix(path)}{os.getpid()}-{next(_numbers)}.tmp"
     try:
-        with os.fdopen(handle, "wb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(temporary, 0o666 & ~_umask())
-        os.replace(temporary, path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            os.unlink(temporary)
-        raise
-    sync_folder(path.parent)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with open(os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666), "wb") as file:
+                yield file
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(temporary, path)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                os.unlink(temporary)
+            raise
+    except OSError as error:
+        raise OSError(error.errno or errno.EIO, f"[{where}] {str(path)!r} must be writable; {error.strerror or error}; make room or "
+                      "choose another place; what was there before is as it was") from error  # fmt: skip
+    _sync_folder(path.parent)
 
 
-def _umask():
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+def _prefix(path):
+    return f".{path.name[:50]}."
 
 
-def sync_folder(folder):
+def sweep(path):
+    """Removes what writes of `path` left behind when their process was killed. Only for those who alone write there."""
+    path = Path(os.path.realpath(path))
+    if path.parent.is_dir():
+        for left in path.parent.iterdir():
+            if left.name.startswith(_prefix(path)) and left.name.endswith(".tmp"):
+                with contextlib.suppress(OSError):
+                    left.unlink()
+
+
+def _sync_folder(folder):
     """Flushes the names in a folder to the disk, where the system can."""
     if hasattr(os, "O_DIRECTORY"):
-        handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
+        with contextlib.suppress(OSError):  # some network disks refuse; the file is in its place already
+            handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+            try:
+                os.fsync(handle)
+            finally:
+                os.close(handle)
 
 
-def pack(arrays):
-    """A dict name -> array as the bytes of a safetensors file."""
-    from safetensors.numpy import save
+# -- arrays as safetensors ----------------------------------------------------------------------
 
-    parts = {}
+
+def write_arrays(file, arrays):
+    """Writes a dict name -> array as safetensors, without a copy of all of them in memory.
+
+    Raises:
+        ArgumentError: for arrays of anything but numbers; nothing is written then.
+    """
+    header, body = _layout(arrays)
+    file.write(header)
+    for array in body:
+        flat = np.ascontiguousarray(array, array.dtype.newbyteorder("<")).reshape(-1).view(np.uint8)
+        for start in range(0, flat.size, CHUNK):
+            file.write(flat[start : start + CHUNK].data)
+
+
+def _layout(arrays):
+    """The bytes before the data, and the arrays in the order of the file: large items first, so that all are aligned."""
+    parts = []
     for name, value in arrays.items():
-        array = np.ascontiguousarray(value).reshape(np.shape(value))  # others would be written wrongly without a word
+        array = np.asarray(value)
         if array.dtype == np.complex128:
             name, array = name + COMPLEX128, np.stack([array.real, array.imag], -1)
-        if array.dtype.type not in _FROM_SAFETENSORS.values():
+        if array.dtype.type not in _CODES:
             raise ArgumentError("save", "arrays of numbers are needed", f"{name!r} is {array.dtype}", "convert it first")
-        parts[name] = array
-    return save(parts)
+        parts.append((name, array))
+    parts.sort(key=lambda part: -part[1].itemsize)
+    header, end = {}, 0
+    for name, array in parts:
+        header[name] = {"dtype": _CODES[array.dtype.type], "shape": array.shape, "data_offsets": [end, end + array.nbytes]}
+        end += array.nbytes
+    text = json.dumps(header, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)
+    return len(text).to_bytes(8, "little") + text, [array for _, array in parts]
 
 
-def unpack(data, where="load"):
-    """The dict name -> array of the bytes of a safetensors file.
+def read_arrays(file, size, where="load"):
+    """The dict name -> array of the next `size` bytes of a file, which are safetensors.
 
     Raises:
         ArgumentError: if the bytes are damaged.
     """
-    import safetensors
-
-    try:
-        found = safetensors.deserialize(bytes(data))
-    except Exception as error:
-        raise damaged(where, f"its arrays cannot be read: {error}") from None
-    arrays = {}
-    for name, part in found:
-        dtype = _FROM_SAFETENSORS.get(part["dtype"])
+    head = int.from_bytes(file.read(8), "little")
+    if head > min(size - 8, JSON_LIMIT):
+        raise damaged(where, "the header of its arrays is longer than the file")
+    header = json.loads(file.read(head))
+    header.pop("__metadata__", None)
+    arrays, end = {}, 0
+    for name, part in sorted(header.items(), key=lambda item: item[1]["data_offsets"]):
+        dtype, shape, (begin, stop) = _DTYPES.get(part["dtype"]), part["shape"], part["data_offsets"]
         if dtype is None:
-            raise damaged(where, f"{name!r} has the unknown dtype {part['dtype']}")
-        array = np.frombuffer(bytearray(part["data"]), dtype=dtype).reshape(part["shape"])
-        if name.endswith(COMPLEX128):
-            name, pairs = name.removesuffix(COMPLEX128), array
-            array = np.empty(pairs.shape[:-1], np.complex128)
-            array.real, array.imag = pairs[..., 0], pairs[..., 1]
-        arrays[name] = array
+            raise damaged(where, f"{name!r} has the unknown dtype {part['dtype']!r}")
+        fits = all(isinstance(n, int) and n >= 0 for n in shape) and stop - begin == math.prod(shape) * np.dtype(dtype).itemsize
+        if begin != end or stop > size - 8 - head or not fits:
+            raise damaged(where, f"{name!r} of shape {shape} does not fit into its place")
+        arrays[name] = _filled(file, np.empty(shape, dtype))
+        end = stop
+    if end != size - 8 - head:
+        raise damaged(where, "there are bytes behind its arrays")
+    for name in [name for name in arrays if name.endswith(COMPLEX128)]:
+        arrays[name.removesuffix(COMPLEX128)] = arrays.pop(name).view(np.complex128)[..., 0]
     return arrays
+
+
+def _filled(file, array):
+    """`array` with the next bytes of the file."""
+    flat = array.reshape(-1).view(np.uint8)
+    for start in range(0, flat.size, CHUNK):
+        piece = flat[start : start + CHUNK]
+        data = file.read(piece.size)
+        if len(data) != piece.size:
+            raise EOFError("it ends too early")
+        piece[:] = np.frombuffer(data, np.uint8)
+    if array.dtype == np.bool_:
+        np.not_equal(flat, 0, out=flat.view(np.bool_))  # other bytes than 0 and 1 are no booleans to NumPy
+    return array
+
+
+# -- archives -----------------------------------------------------------------------------------
 
 
 def damaged(where, what):
@@ -123,66 +194,107 @@ def damaged(where, what):
     return ArgumentError(where, "a whole and undamaged file is needed", what, "write it again, or take another copy")
 
 
-def write_archive(path, kind, members):
-    """Writes an archive atomically.
+def write_archive(path, kind, members, where="save"):
+    """Writes an archive atomically. Equal contents give equal files.
 
     Args:
         path: where to.
         kind: what it is, as in ``"model"``.
         members: name -> a JSON value for names with the ending ``.json``, a dict of arrays for ``.safetensors``.
+        where: for messages.
+
+    Raises:
+        ArgumentError: for what JSON or safetensors cannot hold.
+        OSError: if it cannot be written. The file that was there is as it was in either case.
     """
     metadata = {"format": f"eagerdl {kind}", "version": VERSION}
-    with written(path) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
+    with written(path, where) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
         for name, value in {"metadata.json": metadata, **members}.items():
-            data = json.dumps(value).encode() if name.endswith(".json") else pack(value)
-            archive.writestr(zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0)), data)  # equal contents give equal files
+            member = zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0))
+            if name.endswith(".json"):
+                archive.writestr(member, _json_of(value, where))
+            else:
+                member.file_size = sum(np.asarray(array).nbytes for array in value.values())  # whether it needs zip64
+                with archive.open(member, "w") as stream:
+                    write_arrays(stream, value)
 
 
-def read_archive(path, kind, where="load", wanted=None):
-    """The members of an archive: name -> JSON value or dict of arrays.
+def _json_of(value, where):
+    try:
+        return json.dumps(value).encode()
+    except (TypeError, ValueError, RecursionError) as error:
+        raise ArgumentError(where, "configs and states are what JSON can hold", str(error),
+                            "return numbers, strings, lists and dicts from get_config and get_state") from None  # fmt: skip
+
+
+def read_archive(path, kind, where="load", needed=(), optional=()):
+    """Members of an archive: name -> JSON value or dict of arrays.
 
     Args:
         path: the file.
         kind: what it has to be.
         where: for messages.
-        wanted: the names to read, None for all.
+        needed, optional: the names of the members that are read; others are passed over.
 
     Raises:
         ArgumentError: if there is no such file, or it is damaged, too new, or something else.
+        OSError: if it may not be read.
     """
     path = Path(path)
     if not path.is_file():
-        raise ArgumentError(where, "an existing file is needed", f"there is no {str(path)!r}", "check the path")
-    try:
-        with zipfile.ZipFile(path) as archive:
-            names = archive.namelist()
-            if "metadata.json" not in names:
-                raise damaged(where, f"{path.name} is a zip file of something else")
-            metadata = _json(archive, "metadata.json", where)
-            _check_metadata(where, path, metadata, kind)
-            return {
-                name: _json(archive, name, where) if name.endswith(".json") else unpack(archive.read(name), where)
-                for name in names
-                if name != "metadata.json" and (wanted is None or name in wanted) and name.endswith((".json", ".safetensors"))
-            }
-    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError, RuntimeError, UnicodeDecodeError) as error:
-        raise damaged(where, f"{path.name} cannot be read: {error}") from None
+        raise ArgumentError(where, "an existing file is needed", f"there is no file {str(path)!r}", "check the path")
+    with open(path, "rb") as file:
+        try:
+            with zipfile.ZipFile(file) as archive:
+                return _members(archive, path, kind, where, needed, optional)
+        except EagerdlError:
+            raise
+        except _DAMAGES as error:
+            file.seek(0)
+            if file.read(8) == b"\x89HDF\r\n\x1a\n":
+                raise _of_keras(where, kind, path, "HDF5") from None
+            raise damaged(where, f"{path.name} cannot be read: {error or type(error).__name__}") from None
+
+
+def _members(archive, path, kind, where, needed, optional):
+    found = {}
+    for member in archive.infolist():
+        if found.setdefault(member.filename, member) is not member:
+            raise damaged(where, f"{path.name} has {member.filename!r} twice")
+    if "metadata.json" not in found:
+        raise damaged(where, f"{path.name} is a zip file of something else")
+    _check_metadata(where, path, _read(archive, found["metadata.json"], where), kind)
+    missing = [name for name in needed if name not in found]
+    if missing:
+        raise damaged(where, f"{path.name} lacks {', '.join(missing)}")
+    return {name: _read(archive, found[name], where) for name in (*needed, *optional) if name in found}
+
+
+def _read(archive, member, where):
+    if member.compress_type != zipfile.ZIP_STORED or member.file_size > os.fstat(archive.fp.fileno()).st_size:
+        raise damaged(where, f"{member.filename} is compressed, or larger than the file")
+    with archive.open(member) as stream:  # reading to the end compares the checksum
+        if member.filename.endswith(".safetensors"):
+            arrays = read_arrays(stream, member.file_size, where)
+            stream.read()
+            return arrays
+        if member.file_size > JSON_LIMIT:
+            raise damaged(where, f"{member.filename} is larger than any config")
+        return json.loads(stream.read())
 
 
 def _check_metadata(where, path, metadata, kind):
     made = metadata.get("format") if isinstance(metadata, dict) else None
+    if made is None and isinstance(metadata, dict) and "keras_version" in metadata:
+        raise _of_keras(where, kind, path, f"Keras {metadata['keras_version']}")
     if made != f"eagerdl {kind}":
-        raise ArgumentError(where, f"a file with a {kind} of eagerdl is needed", f"{path.name} says {made!r}",
-                            "for files of Keras move get_weights() and to_json() over")  # fmt: skip
+        raise ArgumentError(where, f"a file with a {kind} of eagerdl is needed", f"{path.name} says {made!r}", "check the path")
     if not isinstance(metadata.get("version"), int) or metadata["version"] > VERSION:
         raise ArgumentError(where, f"a file of format version {VERSION} or before is needed", f"{path.name} has version "
                             f"{metadata.get('version')!r}", "update eagerdl")  # fmt: skip
 
 
-def _json(archive, name, where):
-    if archive.getinfo(name).file_size > JSON_LIMIT:
-        raise damaged(where, f"{name} is larger than any config")
-    try:
-        return json.loads(archive.read(name))
-    except ValueError as error:
-        raise damaged(where, f"{name} is no JSON: {error}") from None
+def _of_keras(where, kind, path, made):
+    return ArgumentError(where, f"a file with a {kind} of eagerdl is needed", f"{path.name} is a file of {made}",
+                         "in Keras, write model.to_json() to a text file and np.savez('w.npz', *model.get_weights()); here, "
+                         "edl.models.model_from_json(text), then set_weights([w[name] for name in w.files])")  # fmt: skip

@@ -24,11 +24,11 @@ def build():
 
     read = edl.Sequential([edl.Input((64,)), layers.Dense(64, "relu"), layers.Dense(32, "relu")], name="read")
     a, b = read(left), read(right)
-    both = layers.concatenate([a, b, minus])
-    hidden = layers.Dense(128, "relu")(both)
+    hidden = layers.Dense(128, "relu")(layers.concatenate([a, b, minus]))
     hidden = layers.Dense(128, "relu")(hidden)
     result = layers.Dense(len(RESULTS), name="result")(hidden)
-    larger = layers.Dense(1, "sigmoid", name="larger")(a - b)
+    difference = layers.Dense(64, "relu")(a - b)
+    larger = layers.Dense(1, "sigmoid", name="larger")(difference)
     return edl.Model({"left": left, "right": right, "minus": minus}, {"result": result, "larger": larger})
 
 
@@ -42,7 +42,7 @@ def pairs(images, labels, count, rng):
     return x, {"result": value - RESULTS[0], "larger": (left > right)[:, None].astype("float32")}
 
 
-def main(epochs=20, seed=0, count=12_000, verbose="auto"):
+def main(epochs=12, seed=0, count=12_000, verbose="auto"):
     edl.utils.set_random_seed(seed)
     rng = np.random.default_rng(seed)
     (x_train, y_train), (x_test, y_test) = edl.datasets.digits.load_data()
@@ -66,6 +66,6 @@ def main(epochs=20, seed=0, count=12_000, verbose="auto"):
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--epochs", type=int, default=20, help="passes over the pairs (default: %(default)s)")
+    parser.add_argument("--epochs", type=int, default=12, help="passes over the pairs (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=0, help="default: %(default)s")
     main(**vars(parser.parse_args()))

@@ -74,7 +74,7 @@ def batches(text, batch_size, length, seed):
         yield pieces[:, :-1], pieces[:, 1:]
 
 
-def optimizer(steps, learning_rate=1e-3):
+def optimizer(steps, learning_rate):
     """AdamW; the rate rises for 5% of the steps, then falls to a tenth along a cosine."""
     warmup = max(1, steps // 20)
     schedule = edl.optimizers.schedules.CosineDecay(
@@ -93,7 +93,7 @@ def main(path=None, steps=500, seed=0, verbose="auto"):
     coded = np.array([number[letter] for letter in text])
 
     model = GPT(len(alphabet))
-    model.compile(optimizer(steps), edl.losses.SparseCategoricalCrossentropy(from_logits=True))
+    model.compile(optimizer(steps, 5e-3), edl.losses.SparseCategoricalCrossentropy(from_logits=True))
     epochs = min(10, steps)
     training = batches(coded, 12, model.context, seed)
     history = model.fit(training, epochs=epochs, steps_per_epoch=steps // epochs, verbose=verbose)

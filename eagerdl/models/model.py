@@ -4,7 +4,8 @@ import json
 
 from eagerdl import registry, tree
 from eagerdl.errors import ArgumentError
-from eagerdl.models import archive, graph, summary
+from eagerdl.models import archive, graph, state_tree, summary
+from eagerdl.models.state_tree import set_state_tree as assign_state_tree
 from eagerdl.nn.layer import Layer, map_shapes, set_mask
 from eagerdl.nn.names import auto_name
 from eagerdl.nn.symbolic import SymbolicTensor
@@ -245,6 +246,22 @@ class Model(Trainer, Layer):
     def to_json(self, **kwargs):
         """The config as a JSON string; `edl.models.model_from_json` reads it."""
         return json.dumps(registry.serialize_keras_object(self), **kwargs)
+
+    def get_state_tree(self, value_format="backend_tensor"):
+        """The values of all variables, of the optimizer and the metrics too, in nested dicts by their paths.
+
+        Args:
+            value_format: "backend_tensor" for tensors, "numpy_array" for arrays.
+        """
+        return state_tree.get_state_tree(self, value_format)
+
+    def set_state_tree(self, state_tree):
+        """Assigns what `get_state_tree` gave.
+
+        Raises:
+            ArgumentError: if a value has no variable; nothing is assigned then.
+        """
+        assign_state_tree(self, state_tree)
 
     # -- files ------------------------------------------------------------------------------------
 

@@ -3,6 +3,7 @@
 from eagerdl.nn.activation_layers import *  # noqa: F403
 from eagerdl.nn.attention import *  # noqa: F403
 from eagerdl.nn.batch_normalization import *  # noqa: F403
+from eagerdl.nn.configs import *  # noqa: F403
 from eagerdl.nn.convolution import *  # noqa: F403
 from eagerdl.nn.core import *  # noqa: F403
 from eagerdl.nn.dense import *  # noqa: F403

@@ -1,5 +1,6 @@
 """`Layer`: a function with weights, made when the first input shows their shapes."""
 
+import contextlib
 import functools
 import inspect
 import math
@@ -547,18 +548,11 @@ class Layer(Module):
             if len(mine) != len(given):
                 raise ShapeError(f"{self.where}.stateless_call", f"{len(mine)} {which}_variables are needed", f"got {len(given)}",
                                  "pass one value for each, in order; build the layer first")  # fmt: skip
-            pairs += [(v, w if isinstance(w, Tensor) else from_array(to_array(w))) for v, w in zip(mine, given)]
-        saved = [(v, v._array, v._node, v._now) for v, _ in pairs]
-        try:
-            for v, w in pairs:
-                v._array, v._node = w._array, w._node
-                v._now = w.value if isinstance(w, Variable) else w
+            pairs += zip(mine, given)
+        with holding(pairs):
             out = self(*args, **kwargs)
             after = [v.value for v in self.non_trainable_variables]
             return (out, after, self.losses) if return_losses else (out, after)
-        finally:
-            for v, array, node, now in saved:
-                v._array, v._node, v._now = array, node, now
 
     # -- losses -----------------------------------------------------------------------------------
 
@@ -741,6 +735,24 @@ class Layer(Module):
     def __repr__(self):
         state = "" if self.built else ", not built"
         return f"<{type(self).__name__} {self.name!r}{state}>"
+
+
+@contextlib.contextmanager
+def holding(pairs):
+    """A context in which variables hold other values, to which gradients flow.
+
+    Args:
+        pairs: (variable, value).
+    """
+    pairs = [(v, w if isinstance(w, Tensor) else from_array(to_array(w))) for v, w in pairs]
+    saved = [(v, v._array, v._node, v._now) for v, _ in pairs]
+    try:
+        for v, w in pairs:
+            v._array, v._node, v._now = w._array, w._node, w.value if isinstance(w, Variable) else w
+        yield
+    finally:
+        for v, array, node, now in saved:
+            v._array, v._node, v._now = array, node, now
 
 
 def is_layer(value):

@@ -136,6 +136,16 @@ class FunctionOp:
         return f"<FunctionOp {self.name} of {self.function.__name__}>"
 
 
+def is_keras_tensor(x):
+    """True for a symbolic tensor of a functional model.
+
+    Example:
+        >>> edl.utils.is_keras_tensor(edl.Input((2,))), edl.utils.is_keras_tensor(edl.ones(2))
+        (True, False)
+    """
+    return isinstance(x, SymbolicTensor)
+
+
 def any_symbolic(args, named=None):
     """True if a nested structure of arguments holds a symbolic tensor."""
     for value in args if not named else (*args, *named.values()):

@@ -3,22 +3,13 @@
 import builtins
 import math
 
-import numpy as np
-
-from eagerdl import devices, dtypes
+from eagerdl import dtypes
 from eagerdl.errors import ArgumentError, ShapeError
-from eagerdl.ops.activation import softmax
-from eagerdl.ops.arithmetic import where
 from eagerdl.ops.conversion import cast, convert_to_tensor
-from eagerdl.ops.elementary import tanh
-from eagerdl.ops.linalg import matmul
-from eagerdl.ops.logic import logical_and
-from eagerdl.ops.shape import reshape, transpose
-from eagerdl.tensor import from_array
+from eagerdl.ops.fused_attention import attend, attend_in_ops
+from eagerdl.tensor import Tensor
 
 __all__ = ["dot_product_attention"]
-
-HEADS_FIRST = (0, 2, 1, 3)
 
 
 def _check(query, key, value):
@@ -100,32 +91,12 @@ def dot_product_attention(query, key, value, bias=None, mask=None, scale=None, i
     work = dtypes.float32 if dtype.itemsize == 2 else dtype
     query, key, value = cast(query, work), cast(key, work), cast(value, work)
     batch, length, heads, size = query.shape
-    sources, shared = key.shape[1:3]
-    shape = (batch, heads, length, sources)
-
-    # Scaling the query costs less than scaling the logits. Queries of a group stand below each other, as one matrix.
-    queries = transpose(query * (1 / math.sqrt(builtins.max(size, 1)) if scale is None else scale), HEADS_FIRST)
-    if heads != shared:
-        queries = reshape(queries, (batch, shared, heads // shared * length, size))
-    logits = matmul(queries, transpose(key, (0, 2, 3, 1)))
-    if heads != shared:
-        logits = reshape(logits, shape)
-    if attn_logits_soft_cap is not None:
-        logits = attn_logits_soft_cap * tanh(logits / attn_logits_soft_cap)
-    if bias is not None:
-        logits = logits + cast(_broadcastable("bias", bias, shape), work)
-    if mask is not None:
-        mask = cast(_broadcastable("mask", mask, shape), "bool")
-    if is_causal:
-        causal = from_array(devices.move(np.tri(length, sources, dtype=bool), query.device))
-        mask = causal if mask is None else logical_and(mask, causal)
-    if mask is not None:
-        # Finite, so that a row without any True gives equal weights and not NaN; as low as sums of it stay finite.
-        logits = where(mask, logits, -0.7 * float(np.finfo(work).max))
-    weights = softmax(logits, -1)
-    if heads != shared:
-        weights = reshape(weights, (batch, shared, heads // shared * length, sources))
-    out = matmul(weights, transpose(value, HEADS_FIRST))
-    if heads != shared:
-        out = reshape(out, (batch, heads, length, value.shape[3]))
-    return cast(transpose(out, HEADS_FIRST), dtype)
+    shape = (batch, heads, length, key.shape[1])
+    scale = 1 / math.sqrt(builtins.max(size, 1)) if scale is None else scale
+    mask = None if mask is None else cast(_broadcastable("mask", mask, shape), "bool")
+    if bias is None and attn_logits_soft_cap is None and not isinstance(scale, Tensor):
+        out = attend(query, key, value, mask, scale, is_causal)
+    else:
+        bias = None if bias is None else cast(_broadcastable("bias", bias, shape), work)
+        out = attend_in_ops(query, key, value, mask, scale, is_causal, bias, attn_logits_soft_cap)
+    return cast(out, dtype)

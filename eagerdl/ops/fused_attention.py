@@ -7,7 +7,6 @@ cotangents of a query's weights is the inner product of its result with the cota
 """
 
 import builtins
-import math
 
 import numpy as np
 
@@ -16,12 +15,14 @@ from eagerdl.autograd import Spec, custom, vjp
 from eagerdl.ops.activation import softmax
 from eagerdl.ops.arithmetic import where
 from eagerdl.ops.creation import tri
+from eagerdl.ops.elementary import tanh
 from eagerdl.ops.linalg import matmul
+from eagerdl.ops.logic import logical_and
 from eagerdl.ops.shape import reshape, transpose
 
-__all__ = ["attend"]
+__all__ = ["attend", "attend_in_ops"]
 
-PIECE = 1 << 17  # scores that are worked on at once
+PIECE = 1 << 16  # scores that are worked on at once
 HEADS_FIRST = (0, 2, 1, 3)
 
 
@@ -75,24 +76,39 @@ def _pieces(query, key):
     return [slice(i, i + step) for i in builtins.range(0, batch, step)]
 
 
-def _in_ops(masked, scale, causal):
-    """The function (query, key, value) -> result of the op, in ops."""
+def attend_in_ops(query, key, value, mask, scale, causal, bias=None, cap=None):
+    """As `attend`, in ops; with a bias that is added to the scores, and a soft bound of them.
 
-    def attention(query, key, value):
-        (b, t, n, h), (s, shared) = query.shape, key.shape[1:3]
-        queries = reshape(transpose(query * scale, HEADS_FIRST), (b, shared, n // shared * t, h))
-        scores = reshape(matmul(queries, transpose(key, (0, 2, 3, 1))), (b, n, t, s))
-        mask = masked
-        if causal:
-            past = tri(t, s, dtype="bool")
-            mask = past if mask is None else mask & past
-        if mask is not None:
-            scores = where(mask, scores, least(query.dtype))
-        weights = reshape(softmax(scores, -1), (b, shared, n // shared * t, s))
-        out = matmul(weights, transpose(value, HEADS_FIRST))
-        return transpose(reshape(out, (b, n, t, value.shape[3])), HEADS_FIRST)
-
-    return attention
+    Example:
+        >>> from eagerdl.ops.fused_attention import attend_in_ops
+        >>> x = edl.ones((1, 3, 2, 4))
+        >>> attend_in_ops(x, x, x, None, 0.5, True, cap=2.0).shape
+        (1, 3, 2, 4)
+    """
+    (b, t, n, h), (s, shared) = query.shape, key.shape[1:3]
+    # Scaling the query costs less than scaling the scores. Queries of a group stand below each other, as one matrix.
+    queries = transpose(query * scale, HEADS_FIRST)
+    if n != shared:
+        queries = reshape(queries, (b, shared, n // shared * t, h))
+    scores = matmul(queries, transpose(key, (0, 2, 3, 1)))
+    if n != shared:
+        scores = reshape(scores, (b, n, t, s))
+    if cap is not None:
+        scores = cap * tanh(scores / cap)
+    if bias is not None:
+        scores = scores + bias
+    if causal:
+        past = tri(t, s, dtype="bool", device=query.device)
+        mask = past if mask is None else logical_and(mask, past)
+    if mask is not None:
+        scores = where(mask, scores, least(query.dtype))
+    weights = softmax(scores, -1)
+    if n != shared:
+        weights = reshape(weights, (b, shared, n // shared * t, s))
+    out = matmul(weights, transpose(value, HEADS_FIRST))
+    if n != shared:
+        out = reshape(out, (b, n, t, value.shape[3]))
+    return transpose(out, HEADS_FIRST)
 
 
 def _attend_vjp(g, out, needs, xs, scale, causal):
@@ -144,7 +160,7 @@ def _grad_vjp(g, xs, scale, causal):
     there = [one is not None for one in g]
 
     def gradient(of_out, *inputs):
-        found = vjp(_in_ops(mask, scale, causal), *inputs)[1](of_out)
+        found = vjp(lambda *three: attend_in_ops(*three, mask, scale, causal), *inputs)[1](of_out)
         return [one for one, has in zip(found, there, strict=True) if has]
 
     back = vjp(gradient, *xs[:4])[1]([one for one in g if one is not None])
@@ -190,23 +206,22 @@ def _sum_groups(xp, a, x, out):
         out[...] = xp.matmul(a, x).sum(2, keepdims=True)
 
 
-def attend(query, key, value, mask=None, scale=None, causal=False):
+def attend(query, key, value, mask, scale, causal):
     """query (b, t, n, h), key (b, s, k, h), value (b, s, k, v) -> (b, t, n, v), all of one floating dtype of 4 bytes or more.
 
     Args:
         query, key, value: as above; k divides n.
-        mask: boolean, of shape that broadcasts to (b, n, t, s): True where a query may look.
-        scale: the factor of the scores; ``1 / sqrt(h)`` by default.
+        mask: boolean, of shape that broadcasts to (b, n, t, s): True where a query may look; or None.
+        scale: the factor of the scores.
         causal: whether a query may look only at keys that are not behind it.
 
     Example:
         >>> from eagerdl.ops.fused_attention import attend
         >>> x = edl.ones((1, 3, 2, 4))
-        >>> attend(x, x, x, causal=True).shape
+        >>> attend(x, x, x, None, 0.5, True).shape
         (1, 3, 2, 4)
 
     Source: Vaswani et al., 2017, arXiv:1706.03762.
     """
-    scale = 1 / math.sqrt(builtins.max(query.shape[-1], 1)) if scale is None else scale
     xs = [query, key, value] if mask is None else [query, key, value, mask]
     return _attend(xs, float(scale), bool(causal))[0]

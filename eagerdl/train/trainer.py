@@ -9,7 +9,8 @@ import warnings
 from eagerdl import registry, tree
 from eagerdl.autograd.tape import GradientTape
 from eagerdl.data import as_batches, train_validation_split, unpack_x_y_sample_weight
-from eagerdl.errors import ArgumentError, ShapeError
+from eagerdl.errors import ArgumentError
+from eagerdl.nn.layer import holding
 from eagerdl.tensor import Tensor, from_array, to_array
 from eagerdl.train import loop, losses, metrics, optimizers
 from eagerdl.train.callbacks import CallbackList, TerminateOnNaN
@@ -161,6 +162,21 @@ class Trainer:
                                 "loss, and no layer added one", "pass loss= to compile, use add_loss, or override compute_loss")  # fmt: skip
         return total
 
+    def stateless_compute_loss(self, trainable_variables, non_trainable_variables, metrics_variables, x=None, y=None, y_pred=None,
+                               sample_weight=None, training=True):  # fmt: skip
+        """`compute_loss` with given values for the variables, which stay as they are.
+
+        Returns:
+            The loss, and (trainable_variables, non_trainable_variables, metrics_variables) after it.
+        """
+        state = self.non_trainable_variables, self.metrics_variables
+        pairs = [*zip(self.trainable_variables, trainable_variables), *zip(state[0], non_trainable_variables),
+                 *zip(state[1], metrics_variables)]  # fmt: skip
+        with holding(pairs):
+            loss = self.compute_loss(x, y, y_pred, sample_weight, training)
+            after = [[v.value for v in variables] for variables in state]
+        return loss, (trainable_variables, *after)
+
     def track_loss(self, loss, x):
         """Lets the mean that is shown as "loss" see the loss of the batch `x`."""
         if self._loss_tracker is None:
@@ -258,6 +274,7 @@ class Trainer:
                     progress = journal.restore(progress)
                     if not journal.exists():
                         journal.save(progress)  # the initial weights too have to be those of the first run
+                    listed.params["initial_epoch"] = progress.epoch
                 logs = loop.train(
                     source, self._step(self.train_step), listed, epochs=epochs, initial_epoch=initial_epoch,
                     steps_per_epoch=steps_per_epoch, validate=validate, reset=self.reset_metrics,

@@ -1,11 +1,13 @@
 """Helpers for programs: seeds, downloads, labels and sequences, images, and data sets of arrays and folders."""
 
+from eagerdl.data.py_dataset import PyDataset, Sequence
 from eagerdl.data.weights import pack_x_y_sample_weight, unpack_x_y_sample_weight
 from eagerdl.messages import (
     disable_interactive_logging,
     enable_interactive_logging,
     is_interactive_logging_enabled,
 )
+from eagerdl.nn.symbolic import is_keras_tensor
 from eagerdl.registry import (
     CustomObjectScope,
     custom_object_scope,
@@ -25,11 +27,12 @@ from eagerdl.utils.media import (
     image_dataset_from_directory,
     text_dataset_from_directory,
 )
+from eagerdl.utils.progbar import Progbar
 from eagerdl.utils.series import split_dataset, timeseries_dataset_from_array
 from eagerdl.utils.session import clear_session, set_random_seed
 
 __all__ = [
-    "Config", "CustomObjectScope", "array_to_img", "audio_dataset_from_directory", "clear_session",
+    "Config", "CustomObjectScope", "PyDataset", "Sequence", "is_keras_tensor", "array_to_img", "audio_dataset_from_directory", "clear_session",
     "custom_object_scope", "deserialize_keras_object", "disable_interactive_logging", "enable_interactive_logging",
     "get_custom_objects", "get_file", "get_registered_name", "get_registered_object", "image_dataset_from_directory",
     "img_to_array", "is_interactive_logging_enabled", "load_img", "normalize", "pack_x_y_sample_weight",

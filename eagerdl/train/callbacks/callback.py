@@ -137,20 +137,22 @@ class History(Callback):
     def __init__(self):
         self.history = {}
         self.epoch = []
+        self.epochs_of = {}  # name -> the epochs that have it, for validation comes less often
 
     def on_train_begin(self, logs=None):
-        self.history, self.epoch = {}, []
+        self.history, self.epoch, self.epochs_of = {}, [], {}
 
     def on_epoch_end(self, epoch, logs=None):
         self.epoch.append(epoch)
         for name, value in (logs or {}).items():
             self.history.setdefault(name, []).append(value)
+            self.epochs_of.setdefault(name, []).append(epoch)
 
     def get_state(self):
-        return {"history": self.history, "epoch": self.epoch}
+        return {"history": self.history, "epoch": self.epoch, "epochs_of": self.epochs_of}
 
     def set_state(self, state):
-        self.history, self.epoch = state["history"], state["epoch"]
+        self.history, self.epoch, self.epochs_of = state["history"], state["epoch"], state["epochs_of"]
 
     def plot(self, metrics=None, ax=None):
         """Draws the curves over the epochs with matplotlib; validation dashed in the same colour.
@@ -192,6 +194,7 @@ class CallbackList(Callback):
         elif isinstance(callbacks, Callback):
             callbacks = [callbacks]
         self.callbacks = list(callbacks)
+        self.params = {}
         for one in self.callbacks:
             if not isinstance(one, Callback):
                 raise DTypeError("callbacks", "a callback is derived from edl.callbacks.Callback", f"got {type(one).__name__}",

@@ -15,7 +15,7 @@ class ProgbarLogger(Callback):
     """
 
     def __init__(self):
-        self._display, self._within = Silent(), False
+        self._display, self._within, self._begun = Silent(), False, False
 
     def set_params(self, params):
         super().set_params(params)
@@ -26,16 +26,21 @@ class ProgbarLogger(Callback):
         self._display.start(title, epochs)
 
     def on_train_begin(self, logs=None):
-        self._within = True
+        self._within, self._begun = True, False
         self._start("fit", self._epochs)
 
     def on_epoch_begin(self, epoch, logs=None):
+        self._begun = True
         self._display.begin(epoch, self._steps)
 
     def on_train_batch_end(self, batch, logs=None):
+        if not self._begun:  # a run that goes on in the middle of an epoch
+            self.on_epoch_begin(self.params.get("initial_epoch", 0))
         self._display.step(batch + 1, logs)
 
     def on_epoch_end(self, epoch, logs=None):
+        if not self._begun:
+            self.on_epoch_begin(epoch)
         self._display.end(logs)
 
     def on_train_end(self, logs=None):
@@ -46,7 +51,10 @@ class ProgbarLogger(Callback):
         self._begin_pass("evaluate")
 
     def on_test_batch_end(self, batch, logs=None):
-        self._step(batch, logs)
+        if self._within:
+            self._display.validate(batch + 1)
+        else:
+            self._display.step(batch + 1, logs)
 
     def on_test_end(self, logs=None):
         self._end_pass(logs)
@@ -55,7 +63,8 @@ class ProgbarLogger(Callback):
         self._begin_pass("predict")
 
     def on_predict_batch_end(self, batch, logs=None):
-        self._step(batch, None)
+        if not self._within:
+            self._display.step(batch + 1, None)
 
     def on_predict_end(self, logs=None):
         self._end_pass(logs)
@@ -64,10 +73,6 @@ class ProgbarLogger(Callback):
         if not self._within:  # validation is shown with its epoch
             self._start(title, None)
             self._display.begin(0, self._steps)
-
-    def _step(self, batch, logs):
-        if not self._within:
-            self._display.step(batch + 1, logs)
 
     def _end_pass(self, logs):
         if not self._within:
