@@ -1,4 +1,4 @@
-"""The command line: `eagerdl demo`, `eagerdl doctor`, `eagerdl --version`.
+"""The command line: `eagerdl demo [loop | fit | lstm]`, `eagerdl doctor`, `eagerdl --version`.
 
 What a command needs is imported when it runs, so `eagerdl --version` answers at once.
 """
@@ -6,11 +6,15 @@ What a command needs is imported when it runs, so `eagerdl --version` answers at
 import argparse
 import sys
 from collections.abc import Sequence
+from importlib import import_module
 from typing import NoReturn
 
 __all__ = ["main"]
 
 MAX_SEED = 2**32 - 1
+
+# The modules of `eagerdl.demo`, and how many epochs they take.
+DEMOS = {"loop": ("by_hand", 30), "fit": ("by_fit", 12), "lstm": ("letters", 20)}
 
 
 class Parser(argparse.ArgumentParser):
@@ -44,8 +48,15 @@ def build_parser() -> Parser:
 
     demo = commands.add_parser(
         "demo",
-        help="watch a network learn handwritten digits",
-        description="Train a network on 1,437 real handwritten digits and test it on 360 others.",
+        help="watch a network learn handwritten digits, or a poem",
+        description="Train a network on 1,437 real handwritten digits and test it on 360 others, or let it learn a poem.",
+    )
+    demo.add_argument(
+        "what",
+        nargs="?",
+        choices=DEMOS,
+        default="loop",
+        help="loop: digits, from raw ops and a tape (default); fit: digits, by layers and fit; lstm: a poem, letter by letter",
     )
     demo.add_argument(
         "--seed",
@@ -57,9 +68,8 @@ def build_parser() -> Parser:
     demo.add_argument(
         "--epochs",
         type=whole_number(1),
-        default=30,
         metavar="N",
-        help="passes over the training images (default: %(default)s)",
+        help=f"passes over the training data (default: {', '.join(f'{epochs} for {name}' for name, (_, epochs) in DEMOS.items())})",
     )
     demo.set_defaults(run=run_demo)
 
@@ -73,10 +83,9 @@ def build_parser() -> Parser:
 
 
 def run_demo(arguments: argparse.Namespace) -> int:
-    """Train, show, and return 0 if the test accuracy is reached."""
-    from eagerdl import demo
-
-    return demo.run(seed=arguments.seed, epochs=arguments.epochs)
+    """Train, show, and return 0 if the accuracy is reached."""
+    module, epochs = DEMOS[arguments.what]
+    return import_module(f"eagerdl.demo.{module}").run(seed=arguments.seed, epochs=arguments.epochs or epochs)
 
 
 def run_doctor(arguments: argparse.Namespace) -> int:

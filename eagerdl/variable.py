@@ -177,11 +177,15 @@ class Variable(Tensor):
         options = {"trainable": self.trainable, "autocast": self.autocast, "aggregation": self.aggregation,
                    "synchronization": self.synchronization, "name": self.name, "layout": self.layout,
                    "constraint": self.constraint}  # fmt: skip
-        return _rebuild_variable, (devices.to_numpy(self._array), options)
+        marks = {"regularizer": self.regularizer, "learning_rate_multiplier": self.learning_rate_multiplier, "_path": self._path}
+        return _rebuild_variable, (type(self), devices.to_numpy(self._array), options, marks)
 
 
-def _rebuild_variable(array, options):
-    return Variable(array, **options)
+def _rebuild_variable(cls, array, options, marks):
+    made = cls(array, **options)
+    for name, value in marks.items():
+        setattr(made, name, value)
+    return made
 
 
 class Reference:

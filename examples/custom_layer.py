@@ -31,7 +31,9 @@ class GatedDense(layers.Layer):
         self.activation = edl.activations.get(activation)
 
     def build(self, input_shape):
-        self.kernel = self.add_weight(shape=(input_shape[-1], 2 * self.units), initializer="glorot_uniform", name="kernel")
+        self.kernel = self.add_weight(
+            shape=(input_shape[-1], 2 * self.units), initializer="glorot_uniform", name="kernel"
+        )
         self.bias = self.add_weight(shape=(2 * self.units,), initializer="zeros", name="bias")
 
     def call(self, x):

@@ -19,9 +19,7 @@ from eagerdl import layers
 
 def build(X, y, units=16, learning_rate=0.01):
     """A compiled model for the features X (n, features) and the one-hot labels y (n, classes)."""
-    model = edl.Sequential(
-        [edl.Input(X.shape[1:]), layers.Dense(units, "relu"), layers.Dense(y.shape[1], "softmax")]
-    )
+    model = edl.Sequential([edl.Input(X.shape[1:]), layers.Dense(units, "relu"), layers.Dense(y.shape[1], "softmax")])
     model.compile(edl.optimizers.Adam(learning_rate), "categorical_crossentropy")
     return model
 
@@ -39,7 +37,9 @@ def main(epochs=30, seed=0):
         cv=3,
     )
     search.fit(X_train, y_train)
-    print(f"best of the search: {search.best_params_['sklearnclassifier__model_kwargs']}, accuracy {search.best_score_:.1%}")
+    print(
+        f"best of the search: {search.best_params_['sklearnclassifier__model_kwargs']}, accuracy {search.best_score_:.1%}"
+    )
     print(classification_report(y_test, search.predict(X_test)))
     return search.best_score_, search.score(X_test, y_test)
 

@@ -4,8 +4,8 @@ import json
 
 from eagerdl import registry, tree
 from eagerdl.errors import ArgumentError
-from eagerdl.models.model import Model
-from eagerdl.models.sequential import Sequential
+from eagerdl.models.model import Model, takes_graph
+from eagerdl.models.sequential import Sequential, takes_layers
 from eagerdl.nn.input import InputLayer
 from eagerdl.nn.layer import Layer
 from eagerdl.nn.symbolic import FunctionOp, Node, SymbolicTensor, infer
@@ -40,9 +40,13 @@ def clone_model(model, input_tensors=None, clone_function=None, call_function=No
     call = call_function or (lambda layer, *args, **named: layer(*args, **named))
     if isinstance(model, Sequential):
         inputs = [tree.flatten(input_tensors)[0][0]] if input_tensors is not None else [
-            copy_of(layer) for layer in model._sequence[:1] if isinstance(layer, InputLayer)
+            copy_of(layer) for layer in model._sequence[:1] if isinstance(layer, InputLayer) and not model._implied
         ]  # fmt: skip
-        return type(model)([*inputs, *[clone(layer) for layer in model.layers]], name=model.name)
+        made = type(model) if takes_layers(type(model)) else Sequential
+        made = made([*inputs, *[clone(layer) for layer in model.layers]], name=model.name)
+        if not made.built and model._build_shapes is not None:
+            made.build(model._build_shapes["input_shape"])
+        return made
     if model._graph is None:
         if clone_function is not None or input_tensors is not None:
             raise ArgumentError("clone_model", "only wired models can be taken apart", f"{type(model).__name__} is subclassed",
@@ -84,9 +88,8 @@ def _clone_graph(model, input_tensors, clone, call):
             out = call(made, *args, **named)
         values.update(zip(map(id, node.outputs), tree.flatten(out)[0]))
     inputs, outputs = tree.map_structure(value, (old.inputs, old.outputs))
-    new = type(model).__new__(type(model))
-    Model.__init__(new, inputs, outputs, name=model.name)
-    return new
+    made = type(model) if takes_graph(type(model)) else Model
+    return made(inputs, outputs, name=model.name)
 
 
 def model_from_json(json_string, custom_objects=None):
@@ -103,6 +106,9 @@ def model_from_json(json_string, custom_objects=None):
         config = json.loads(json_string)
     except ValueError as error:
         raise ArgumentError("model_from_json", "a JSON string is needed", str(error), "pass what model.to_json() gave") from None
+    if not isinstance(config, dict) or "class_name" not in config:
+        raise ArgumentError("model_from_json", "the config of a model is needed", f"got {json_string!r:.60}",
+                            "pass what model.to_json() gave")  # fmt: skip
     config.pop("compile_config", None)
     return registry.deserialize_keras_object(config, custom_objects)
 

@@ -1,11 +1,14 @@
 """The graph of a functional model: the nodes between its inputs and outputs, in order, and how they run and become a config."""
 
+import inspect
+from typing import NamedTuple
+
 from eagerdl import ops, registry, tree
 from eagerdl.errors import ArgumentError, DTypeError, ShapeError
 from eagerdl.nn.input import InputLayer
 from eagerdl.nn.layer import Layer, get_mask, set_mask
 from eagerdl.nn.names import snake_case
-from eagerdl.nn.symbolic import FunctionOp, Node, SymbolicTensor, infer
+from eagerdl.nn.symbolic import FunctionOp, Node, SymbolicTensor, function_named, infer
 from eagerdl.ops.conversion import cast
 from eagerdl.tensor import Tensor, from_array, to_array
 
@@ -217,11 +220,14 @@ class Graph:
                 return {"class_name": "__keras_tensor__", "config": config}
             return registry.serialize_keras_object(x)
 
+        nodes = {id(operation): [] for operation in self.operations}
+        for node in self.nodes:
+            nodes[id(node.operation)].append(node)
         layers = []
         for operation in self.operations:
-            mine = [node for node in self.nodes if node.operation is operation]
-            calls = [{"args": [_deep(described, x) for x in node.args], "kwargs": _deep(described, node.named)} for node in mine]
-            layers.append({**describe(operation), "name": operation.name, "inbound_nodes": calls})
+            about, calls = described_with_calls(self.where, operation, nodes[id(operation)])
+            calls = [{"args": [_deep(described, x) for x in args], "kwargs": _deep(described, named)} for args, named in calls]
+            layers.append({**about, "name": operation.name, "inbound_nodes": calls})
         return {
             "layers": layers,
             "input_layers": _places(history, self.inputs),
@@ -229,12 +235,63 @@ class Graph:
         }
 
 
-def describe(operation):
-    """The config of a layer or function of a graph."""
-    if isinstance(operation, FunctionOp):
-        config = {"name": operation.name, "function": operation.function.__name__}
-        return {"module": "eagerdl.ops", "class_name": "FunctionOp", "config": config, "registered_name": None}
-    return registry.serialize_keras_object(operation)
+def described_with_calls(where, operation, nodes):
+    """The config of a layer or function of a graph, and the arguments of its calls.
+
+    Functions whose arguments Keras holds alike are described in Keras' words: what is no tensor is in the config.
+
+    Raises:
+        ArgumentError: for functions that cannot be found by name.
+    """
+    calls = [(node.args, node.named) for node in nodes]
+    if isinstance(operation, Layer):
+        return registry.serialize_keras_object(operation), calls
+    name = operation.known_as
+    if name is None:
+        raise ArgumentError(f"{where}.get_config", "functions in a saved model are those of eagerdl.ops",
+                            f"got {operation.function.__name__}", "use a layer for your own functions")  # fmt: skip
+    home = KERAS_HOMES.get(name)
+    if home is not None and len(calls) == 1:
+        bound = inspect.signature(operation.function).bind(*calls[0][0], **calls[0][1]).arguments
+        tensors = list(bound)[: home.tensors]
+        config = {"name": operation.name, **{key: registry.serialize_keras_object(value) for key, value in bound.items()
+                                             if key not in tensors}}  # fmt: skip
+        config = {home.renamed.get(key, key): value for key, value in config.items()}
+        named = {"module": f"keras.src.ops.{home.module}", "class_name": home.class_name, "registered_name": home.class_name}
+        return {**named, "config": config}, [(tuple(bound[key] for key in tensors), {})]
+    config = {"name": operation.name, "function": name}
+    return {"module": "eagerdl.ops", "class_name": "FunctionOp", "config": config, "registered_name": None}, calls
+
+
+class Home(NamedTuple):
+    """Where Keras has the class of a function: module, class, how many arguments are tensors, and other names of the rest."""
+
+    module: str
+    class_name: str
+    tensors: int
+    renamed: dict = {}
+
+
+def _homes():
+    """name -> Home for functions whose arguments are those of Keras' classes."""
+    words = {
+        ("numpy", 1): "absolute argmax argmin concatenate cos exp expand_dims flip log max mean min negative prod repeat reshape "
+        "roll sign sin split sqrt square squeeze stack std sum swapaxes tanh tile transpose var",
+        ("numpy", 2): "add divide equal greater greater_equal less less_equal matmul maximum minimum multiply not_equal power "
+        "subtract true_divide",
+        ("numpy", 3): "where",
+        ("nn", 1): "elu gelu leaky_relu log_softmax relu relu6 sigmoid silu softmax softplus softsign",
+        ("math", 1): "erf logsumexp rsqrt top_k",
+        ("core", 1): "cast",
+    }
+    renamed = {"reshape": {"shape": "newshape", "newshape": "newshape"}}
+    return {
+        name: Home(module, "".join(part.capitalize() for part in name.split("_")), tensors, renamed.get(name, {}))
+        for (module, tensors), names in words.items() for name in names.split()
+    }  # fmt: skip
+
+
+KERAS_HOMES = _homes()
 
 
 def from_config(config):
@@ -243,11 +300,11 @@ def from_config(config):
     Raises:
         ArgumentError: if the config names layers or functions that are not known, or its calls do not fit together.
     """
-    operations, pending, outputs = {}, [], {}
+    operations, pending, outputs, described_by = {}, [], {}, {}
     for described in config["layers"]:
         operation = _revive(described)
         name = described.get("name") or described["config"]["name"]
-        operations[name] = operation
+        operations[name], described_by[name] = operation, described
         if isinstance(operation, InputLayer):
             outputs[name, 0] = [operation.output]
         pending += [(name, number, call) for number, call in enumerate(described["inbound_nodes"])]
@@ -279,6 +336,7 @@ def from_config(config):
                 continue
             operation = operations[name]
             if isinstance(operation, FunctionOp):
+                args, named = _arguments_of(described_by[name], operation, args, named)
                 out = _call_function(operation, args, named)
             else:
                 out = operation(*args, **named)
@@ -293,7 +351,7 @@ def from_config(config):
             return {key: picked(one) for key, one in histories.items()}
         if len(histories) == 3 and isinstance(histories[0], str):
             return lookup(histories)
-        return [picked(one) for one in histories]
+        return type(histories)([picked(one) for one in histories])
 
     return picked(config["input_layers"]), picked(config["output_layers"])
 
@@ -310,12 +368,29 @@ def _revive(described):
     module, name, config = described.get("module") or "", described["class_name"], described["config"]
     if name == "FunctionOp" or ".ops." in module:
         wanted = config.get("function") or snake_case(name)
-        function = getattr(ops, wanted, None)
-        if function is None:
-            raise ArgumentError("Model.from_config", "a function of eagerdl.ops is needed", f"got {wanted!r}"
-                                + registry.nearest(wanted, ops.__all__), "use a layer for your own functions")  # fmt: skip
-        return FunctionOp(function, config["name"])
+        return FunctionOp(function_named(wanted), config["name"])
     return registry.deserialize_keras_object(described)
+
+
+def _arguments_of(described, operation, args, named):
+    """The arguments of a function from a call and a config in Keras' words, where what is no tensor is in the config."""
+    config = {key: registry.deserialize_keras_object(value) for key, value in described["config"].items()}
+    if described["class_name"] == "FunctionOp":
+        return args, named
+    config.pop("name")
+    name = operation.known_as
+    if name == "get_item":  # JSON has no tuples
+        return [tuple(one) if isinstance(one, list) else one for one in args], named
+    if name == "einsum":
+        return [config.pop("subscripts"), *args], {**config, **named}
+    renamed = KERAS_HOMES[name].renamed if name in KERAS_HOMES else {}
+    accepted = inspect.signature(operation.function).parameters
+    back = {theirs: ours for ours, theirs in renamed.items() if ours in accepted}
+    config = {back.get(key, key): value for key, value in config.items()}
+    unknown = [key for key, value in config.items() if key not in accepted and value is not None]
+    if unknown:
+        raise ArgumentError("Model.from_config", f"{name} takes {list(accepted)}", f"got {unknown} too", "check the config")
+    return args, {**{key: value for key, value in config.items() if key in accepted}, **named}
 
 
 def _deep(function, structure):
@@ -334,7 +409,7 @@ def _places(history, structure):
     if isinstance(structure, dict):
         return {key: _places(history, value) for key, value in structure.items()}
     if isinstance(structure, list | tuple):
-        return [_places(history, value) for value in structure]
+        return type(structure)([_places(history, value) for value in structure])
     return history(structure)
 
 

@@ -1,5 +1,6 @@
 """`Model`: a layer that can be trained, saved and described; subclassed, or wired from symbolic tensors."""
 
+import inspect
 import json
 
 from eagerdl import registry, tree
@@ -38,6 +39,7 @@ class Model(Trainer, Layer):
 
     supports_masking = True
     _has_shape_rule = False
+    _guesses = True
     _graph = None
     _call_specs = None
 
@@ -54,11 +56,17 @@ class Model(Trainer, Layer):
             self.trainable = False
 
     def _set_graph(self, found):
-        self._graph, self._init_arguments = found, ((), {})  # the graph says it all
+        self._graph = found
+        if takes_graph(type(self)):
+            self._init_arguments = ((), {})  # the graph says it all
         self.built = True
         self.input_spec = None
 
     # -- structure --------------------------------------------------------------------------------
+
+    def _wired(self):
+        """The graph, None where there is none."""
+        return self._graph
 
     @property
     def _layers(self):
@@ -80,22 +88,26 @@ class Model(Trainer, Layer):
     @property
     def inputs(self):
         """The symbolic inputs of a wired model, as a list."""
-        return [] if self._graph is None else list(self._graph.input_leaves)
+        found = self._wired()
+        return [] if found is None else list(found.input_leaves)
 
     @property
     def outputs(self):
         """The symbolic outputs of a wired model, as a list."""
-        return [] if self._graph is None else list(self._graph.output_leaves)
+        found = self._wired()
+        return [] if found is None else list(found.output_leaves)
 
     @property
     def input(self):
         """The symbolic input or inputs of a wired model."""
-        return super().input if self._graph is None else self._graph.inputs
+        found = self._wired()
+        return super().input if found is None else found.inputs
 
     @property
     def output(self):
         """The symbolic output or outputs of a wired model."""
-        return super().output if self._graph is None else self._graph.outputs
+        found = self._wired()
+        return super().output if found is None else found.outputs
 
     @property
     def input_shape(self):
@@ -158,6 +170,10 @@ class Model(Trainer, Layer):
                     set_mask(x, m)
         return self._graph.run(inputs)
 
+    @property
+    def _has_call(self):
+        return self._graph is not None or type(self).call is not Model.call
+
     def compute_mask(self, inputs, previous_mask):
         """The masks that the layers attached to the outputs stay."""
         return None
@@ -196,9 +212,12 @@ class Model(Trainer, Layer):
 
     def _note_specs(self, args):
         """Remembers what the first inputs looked like: for files, clones and the summary."""
+        if not args:
+            return
         specs = tree.map_structure(lambda x: TensorSpec((None, *x.shape[1:]), x.dtype) if hasattr(x, "shape") else None, args[0])
         self._call_specs = specs
-        self._build_shapes = {"input_shape": tree.map_structure(lambda x: x.shape, args[0])} if args else None
+        shapes = tree.map_structure(lambda spec: None if spec is None else spec.shape, specs)
+        self._build_shapes = {"input_shape": shapes}
 
     def _build_from(self, specs):
         """Makes the weights by a call on zeros like `specs`, which leaves no other trace."""
@@ -221,16 +240,15 @@ class Model(Trainer, Layer):
         summary.print_summary(self, line_length, positions, print_fn, expand_nested, show_trainable, layer_range)
 
     def get_config(self):
-        if self._graph is not None:
-            config = {"name": self.name, "trainable": self.trainable, **self._graph.get_config()}
-            return config
+        if self._graph is not None and takes_graph(type(self)):
+            return {"name": self.name, "trainable": self.trainable, **self._graph.get_config()}
         return super().get_config()
 
     @classmethod
     def from_config(cls, config, custom_objects=None):
         """A new model from what `get_config` gave."""
         with registry.CustomObjectScope(custom_objects):
-            if "input_layers" in config:
+            if "input_layers" in config and takes_graph(cls):
                 inputs, outputs = graph.from_config(config)
                 rest = {key: config[key] for key in ("name", "trainable") if key in config}
                 return cls(inputs, outputs, **rest)
@@ -301,3 +319,10 @@ class Model(Trainer, Layer):
             ArgumentError: if the file is damaged or belongs to another model; the model is as before then.
         """
         archive.load_weights(self, filepath, skip_mismatch=skip_mismatch, **kwargs)
+
+
+def takes_graph(cls):
+    """True for classes of models whose `__init__` takes inputs and outputs, so that a graph describes them."""
+    parameters = inspect.signature(cls.__init__).parameters
+    takes_all = {p.kind for p in parameters.values()} >= {inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD}
+    return takes_all or {"inputs", "outputs"} <= set(parameters)

@@ -1,5 +1,7 @@
 """`Sequential`: layers one after another."""
 
+import inspect
+
 from eagerdl import registry
 from eagerdl.errors import ArgumentError, DTypeError
 from eagerdl.models.graph import Graph
@@ -33,6 +35,7 @@ class Sequential(Model):
     def __init__(self, layers=None, trainable=True, name=None):
         super().__init__(name=name)
         self._sequence = []
+        self._implied = False  # whether the input was not given, but seen
         for layer in layers or ():
             self._append(layer)
         self._rebuild()
@@ -98,6 +101,19 @@ class Sequential(Model):
         if self._graph is None and len(self._sequence) > 1 and isinstance(self._sequence[0], InputLayer):
             self._wire(self._sequence[0].output)
 
+    def _wired(self):
+        """The graph; made of what the first call looked like where no input was given."""
+        if self._graph is None and self.layers and hasattr(self._call_specs, "shape"):
+            self._imply(self._call_specs.shape, self._call_specs.dtype)
+        return self._graph
+
+    def _imply(self, shape, dtype=None):
+        """Wires the layers to an input of that shape, which calls need not keep to."""
+        if not isinstance(self._sequence[0], InputLayer):
+            self._sequence.insert(0, InputLayer(batch_shape=tuple(shape), dtype=dtype))
+            self._implied = True
+        self._rebuild()
+
     def _wire(self, x):
         first = x
         for layer in self.layers:
@@ -108,20 +124,25 @@ class Sequential(Model):
 
     def build(self, input_shape=None):
         """Makes the weights for that input shape, which has the batch axis."""
-        if self._graph is None and self.layers and input_shape is not None:
-            if not isinstance(self._sequence[0], InputLayer):
-                self._sequence.insert(0, InputLayer(batch_shape=tuple(input_shape)))
-            self._rebuild()
-        self.built = True
+        if self._graph is not None:
+            return
+        if not self.layers:
+            raise ArgumentError(f"{self.where}.build", "layers are needed", "there is none", "add one first")
+        if input_shape is None:
+            raise ArgumentError(f"{self.where}.build", "the shape of the input is needed", "got None",
+                                "build((None, n)), put an edl.Input first, or call the model on data")  # fmt: skip
+        self._imply(input_shape)
 
     def call(self, inputs, training=None, mask=None):
         """The layers one after another."""
         x = inputs
-        if self._graph is not None:
+        if self._graph is not None and not self._implied:
             (x,) = self._graph.standardized(x)
+        elif not self._sequence:
+            raise ArgumentError(self.where, "layers are needed", "there is none", "add one first")
         for layer in self._sequence:
             if not isinstance(layer, InputLayer):
-                x = layer(x) if mask is None or layer is not self._sequence[0] else layer(x, mask=mask)
+                x, mask = layer(x) if mask is None else layer(x, mask=mask), None
         return x
 
     def _maybe_build(self, facts, args, named):
@@ -131,7 +152,7 @@ class Sequential(Model):
     def get_config(self):
         config = {
             "name": self.name, "trainable": self.trainable, "dtype": registry.serialize_keras_object(self.dtype_policy),
-            "layers": [registry.serialize_keras_object(layer) for layer in self._sequence],
+            "layers": [registry.serialize_keras_object(layer) for layer in self._sequence[self._implied :]],
         }  # fmt: skip
         if self._graph is not None:
             config["build_input_shape"] = list(self._graph.input_leaves[0].shape)
@@ -142,10 +163,17 @@ class Sequential(Model):
     @classmethod
     def from_config(cls, config, custom_objects=None):
         with registry.CustomObjectScope(custom_objects):
-            model = cls([registry.deserialize_keras_object(layer) for layer in config["layers"]], name=config.get("name"))
+            layers = [registry.deserialize_keras_object(layer) for layer in config["layers"]]
+            model = (cls if takes_layers(cls) else Sequential)(layers, name=config.get("name"))
             if not config.get("trainable", True):
                 model.trainable = False
             shape = config.get("build_input_shape")
             if shape and model._graph is None:
                 model.build(tuple(shape))
             return model
+
+
+def takes_layers(cls):
+    """True for classes of models whose `__init__` takes a list of layers and a name."""
+    parameters = inspect.signature(cls.__init__).parameters
+    return {"layers", "name"} <= set(parameters) or any(p.kind is p.VAR_POSITIONAL for p in parameters.values())

@@ -49,7 +49,7 @@ def rendered(model, width, positions, expand_nested, show_trainable, layer_range
         table.add_column("Connected to", overflow="fold")
     if show_trainable:
         table.add_column("Trainable", justify="center")
-    shapes = output_shapes(model)
+    shapes, connections = output_shapes(model), _connections(model) if wired else {}
     stack = [(operation, 0) for operation in reversed(operations)]
     while stack:
         operation, depth = stack.pop()
@@ -62,7 +62,7 @@ def rendered(model, width, positions, expand_nested, show_trainable, layer_range
             Text(f"{count:,}" if built else "not built"),
         ]
         if wired:
-            row.append(Text(_connected(model, operation)))
+            row.append(Text(connections.get(id(operation)) or "-"))
         if show_trainable:
             row.append(Text(("yes" if operation.trainable else "no") if is_layer and operation.weights else "-"))
         table.add_row(*row)
@@ -72,8 +72,8 @@ def rendered(model, width, positions, expand_nested, show_trainable, layer_range
     yield table
     weights = once(model.weights)
     trainable = once(model.trainable_weights)
-    for title, found in (("Total", weights), ("Trainable", trainable),
-                         ("Not trainable", [v for v in weights if not any(v is one for one in trainable)])):  # fmt: skip
+    ids = set(map(id, trainable))
+    for title, found in (("Total", weights), ("Trainable", trainable), ("Not trainable", [v for v in weights if id(v) not in ids])):
         yield Text(f" {title} parameters: {_count(found):,} ({_bytes(found)})")
     slots = [v for v in getattr(getattr(model, "optimizer", None), "variables", ())]
     if slots:
@@ -150,12 +150,12 @@ def _text(outputs):
     return shapes[0] if len(shapes) == 1 else ", ".join(shapes)
 
 
-def _connected(model, operation):
-    names = []
+def _connections(model):
+    """id(operation) -> the names of what its calls take."""
+    names = {}
     for node in model._graph.nodes:
-        if node.operation is operation:
-            names += [x._history[0].operation.name for x in node.inputs()]
-    return ", ".join(names) or "-"
+        names.setdefault(id(node.operation), []).extend(x._history[0].operation.name for x in node.inputs())
+    return {key: ", ".join(found) for key, found in names.items()}
 
 
 def _count(variables):

@@ -6,11 +6,15 @@ names its layers got.
 """
 
 import collections
+import contextlib
 
-from eagerdl.errors import EagerdlError, ShapeError
+import numpy as np
+
+from eagerdl.errors import ArgumentError, DTypeError, EagerdlError, ShapeError
 from eagerdl.nn.layer import Layer
 from eagerdl.nn.names import snake_case
 from eagerdl.nn.tracking import OTHERS, PLAIN
+from eagerdl.train.state import all_or_nothing
 
 SEPARATOR = "/"
 
@@ -24,6 +28,8 @@ def keyed_layers(root):
         if id(layer) in seen:
             continue
         seen.add(id(layer))
+        while key in found:  # keys of dicts may look alike: 1 and "1", "a/b" and "b" in "a"
+            key += "_"
         found[key] = layer
         prefix = key + SEPARATOR if key else ""
         stack += [(prefix + name, child) for name, child in reversed(list(_children(layer)))]
@@ -86,6 +92,7 @@ def load_state(where, root, arrays, *, skip_mismatch=False, names=None):
 
     Raises:
         ShapeError: if a layer is missing on one side, or has other shapes.
+        ArgumentError: if two layers have one name by which they shall be found.
     """
     stores, seeds = collections.defaultdict(dict), collections.defaultdict(dict)
     for name, value in arrays.items():
@@ -93,36 +100,71 @@ def load_state(where, root, arrays, *, skip_mismatch=False, names=None):
         (stores if kind == "vars" else seeds)[key][last] = value
     layers = keyed_layers(root)
     if names is not None:
-        mine = {layer.name: layer for key, layer in layers.items() if key}
-        layers = {key: mine[name] for key, name in names.items() if key and name in mine}
+        layers = _by_name(where, layers, names, stores)
         stores = {key: store for key, store in stores.items() if key in layers}
     skipped = []
     unknown = [key for key in stores if key not in layers]
     if unknown and not skip_mismatch:
         raise ShapeError(where, "the file must belong to a model of this structure", f"it has weights of {unknown[:5]}; the model has "
                          f"{[key for key in layers if key][:20]}", "load it with by_name=True or skip_mismatch=True, or build the same model")  # fmt: skip
-    saved = [(v, v._array, v._now) for v in root.variables]
-    try:
+    with contextlib.ExitStack() as whole:
+        for layer in layers.values():
+            whole.enter_context(_unchanged_on_error(layer))
         for key, layer in layers.items():
-            store = stores.get(key, {})
-            if not store and not layer._own_weights():
+            store, states = stores.get(key, {}), seeds.get(key, {})
+            if not store and not states and not layer._own_weights():
                 continue
             try:
-                layer.load_own_variables(store)
-            except (EagerdlError, KeyError) as error:
+                with _unchanged_on_error(layer):
+                    _load(layer, store, states)
+            except (EagerdlError, KeyError, TypeError, ValueError) as error:
                 if not skip_mismatch:
                     raise ShapeError(where, f"layer {key or root.name!r} must fit what the file has", str(error),
                                      "build the same model, or use skip_mismatch=True") from None  # fmt: skip
                 skipped.append(key)
-        for key, layer in layers.items():
-            for index, generator in enumerate(layer._owned().seeds):
-                if str(index) in seeds.get(key, {}):
-                    generator.state.assign(seeds[key][str(index)])
-    except BaseException:
-        for v, array, now in saved:
-            v._array, v._now = array, now
-        raise
     return skipped
+
+
+def _by_name(where, layers, names, stores):
+    """key in the file -> the layer here of the name that the layer of the key had."""
+    mine = collections.defaultdict(list)
+    for key, layer in layers.items():
+        if key and layer._own_weights():
+            mine[layer.name].append(layer)
+    wanted = {key: names[key] for key in stores if key and names.get(key) in mine}
+    for name, count in collections.Counter(wanted.values()).items():
+        if max(count, len(mine[name])) > 1:
+            raise ArgumentError(where, "by_name=True needs layers with names of their own", f"several are named {name!r}",
+                                "name them, or load without by_name")  # fmt: skip
+    return {key: mine[name][0] for key, name in wanted.items()}
+
+
+def _load(layer, store, states):
+    """Gives a layer its own variables and random states."""
+    for place, variable in enumerate(layer._own_weights()):
+        value = store.get(str(place))
+        if value is not None and not np.can_cast(value.dtype, variable.dtype, "same_kind"):
+            raise DTypeError(layer.where, f"{variable.path} holds {variable.dtype}", f"the file has {value.dtype}", "use the same dtypes")
+    if store or layer._own_weights():
+        layer.load_own_variables(store)
+    for place, generator in enumerate(layer._owned().seeds):
+        if str(place) in states:
+            generator.state.assign(states[str(place)])
+
+
+@contextlib.contextmanager
+def _unchanged_on_error(layer):
+    """A context that leaves a layer as it was if it ends with an error: its variables, and what else it loads."""
+    own = type(layer).load_own_variables is not Layer.load_own_variables
+    attributes = dict(vars(layer)) if own else None
+    with all_or_nothing([*layer._own_weights(), *[seeds.state for seeds in layer._owned().seeds]]):
+        try:
+            yield
+        except BaseException:
+            if own:
+                vars(layer).clear()
+                vars(layer).update(attributes)
+            raise
 
 
 def _split(name):

@@ -18,6 +18,7 @@ from eagerdl.nn.module import Module  # noqa: F401
 from eagerdl.nn.multi_head_attention import *  # noqa: F403
 from eagerdl.nn.normalization import *  # noqa: F403
 from eagerdl.nn.pooling import *  # noqa: F403
+from eagerdl.nn.preprocessing import *  # noqa: F403
 from eagerdl.nn.recurrent import *  # noqa: F403
 from eagerdl.nn.reshaping import *  # noqa: F403
 from eagerdl.nn.separable import *  # noqa: F403

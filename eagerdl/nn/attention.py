@@ -3,7 +3,7 @@
 from eagerdl import ops, registry
 from eagerdl.errors import ArgumentError, DTypeError, ShapeError
 from eagerdl.nn.arguments import check_choice, check_numbers
-from eagerdl.nn.layer import Layer
+from eagerdl.nn.layer import Layer, is_shape
 from eagerdl.nn.symbolic import SymbolicTensor
 from eagerdl.ops.generators import SeedGenerator
 
@@ -60,8 +60,10 @@ class Attention(Layer):
             self.concat_score_weight = self.add_weight((), "ones", name="concat_score_weight")
 
     def _check_list(self, name, given):
-        if not isinstance(given, list | tuple) or len(given) not in (2, 3):
-            came = f"a list of {len(given)}" if isinstance(given, list | tuple) else type(given).__name__
+        if not isinstance(given, list | tuple) or is_shape(given) or len(given) not in (2, 3):
+            came = type(given).__name__
+            if isinstance(given, list | tuple):
+                came = f"one of shape {tuple(given)}" if is_shape(given) and given else f"a {came} of {len(given)}"
             raise DTypeError(self.where, f"{name} is a list of two or three: of query, value, and of key if there is one",
                              f"got {came}", f"pass [query, value] as {name}")  # fmt: skip
 

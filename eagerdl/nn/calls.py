@@ -5,10 +5,12 @@ import contextvars
 import functools
 import inspect
 import itertools
+import threading
 
 _current = contextvars.ContextVar("eagerdl_layer_call", default=None)  # each thread has its own
 
 _serials = itertools.count(1)
+building = threading.RLock()  # held while a layer makes its weights: two threads may make the first call
 
 
 class Call:

@@ -61,6 +61,7 @@ class Layer(Module):
     _convert_inputs = True
     _init_arguments = None
     _has_shape_rule = False
+    _guesses = True  # get_config finds out the arguments of __init__; not where a class has its own
 
     def __new__(cls, *args, **kwargs):
         """Notes the arguments, from which a class without get_config can be described."""
@@ -72,6 +73,8 @@ class Layer(Module):
         super().__init_subclass__(**kwargs)
         if "compute_output_shape" in vars(cls):
             cls._has_shape_rule = vars(cls).get("_has_shape_rule", True)
+        if "get_config" in vars(cls):
+            cls._guesses = vars(cls).get("_guesses", False)
         if "build" in vars(cls):
             cls.build = _noting_shapes(vars(cls)["build"])
 
@@ -184,7 +187,7 @@ class Layer(Module):
             made.trainable = False
             self._frozen.append(made)
         self._weights.append(made)
-        self._found = None
+        self._has_changed()
         return made
 
     def _owned(self):
@@ -196,11 +199,25 @@ class Layer(Module):
     def __setattr__(self, name, value):
         object.__setattr__(self, name, value)
         if name not in tracking.QUIET:
-            self.__dict__["_found"] = None
+            self._has_changed()
 
     def __delattr__(self, name):
         object.__delattr__(self, name)
+        self._has_changed()
+
+    def _has_changed(self):
         self.__dict__["_found"] = None
+        tracking.changes[0] += 1
+
+    def _kept(self, name, compute):
+        """A list that depends on what this layer and its sublayers own; computed anew when that has changed."""
+        whole = self.__dict__.get("_whole")
+        if whole is None or not whole.is_current():
+            whole = self.__dict__["_whole"] = tracking.Whole(self._walk_layers())
+        found = whole.lists.get(name)
+        if found is None:
+            found = whole.lists[name] = compute()
+        return found
 
     @property
     def _layers(self):
@@ -231,8 +248,10 @@ class Layer(Module):
     @property
     def variables(self):
         """All variables, those of random generators too."""
-        found = self._owned()
-        seeds = [seeds.state for seeds in found.seeds]
+        return list(self._kept("variables", self._find_variables))
+
+    def _find_variables(self):
+        seeds = [seeds.state for seeds in self._owned().seeds]
         return tracking.once([*self._own_weights(), *seeds, *[v for layer in self._layers for v in layer.variables]])
 
     @property
@@ -258,6 +277,9 @@ class Layer(Module):
     @property
     def metrics(self):
         """The metrics in the attributes of the layer and its sublayers."""
+        return list(self._kept("metrics", self._find_metrics))
+
+    def _find_metrics(self):
         return tracking.once([*self._owned().metrics, *[m for layer in self._layers for m in layer.metrics]])
 
     @property
@@ -271,6 +293,11 @@ class Layer(Module):
         return tuple(self._flatten_layers(include_self=False))
 
     def _flatten_layers(self, include_self=True, recursive=True):
+        if include_self and recursive:
+            return self._kept("layers", self._walk_layers)
+        return self._walk_layers(include_self, recursive)
+
+    def _walk_layers(self, include_self=True, recursive=True):
         found, stack, seen = [], [self] if include_self else [*reversed(self._layers)], set()
         while stack:
             layer = stack.pop()
@@ -388,7 +415,9 @@ class Layer(Module):
             if self.input_spec is not None:
                 check_inputs(self.where, self.input_spec, first)
             if not self.built:
-                self._maybe_build(facts, args, named)
+                with calls.building:
+                    if not self.built:
+                        self._maybe_build(facts, args, named)
                 if calls.makers:
                     calls.made(self)
             training = named.pop("training", None)
@@ -567,7 +596,10 @@ class Layer(Module):
                 raise DTypeError(f"{self.where}.add_loss", "a loss is a scalar tensor", f"got {type(one).__name__}",
                                  "compute it from tensors in call")  # fmt: skip
             call = calls.current()
-            if call is not None and call.serial != self._loss_serial:
+            if call is None:  # beside calls: it stays until the next one
+                self._losses = [] if self._loss_serial < self._entered else self._losses
+                self._loss_serial = next(calls._serials)
+            elif call.serial != self._loss_serial:
                 self._losses, self._loss_serial = [], call.serial
             self._losses.append(one)
 
@@ -576,8 +608,8 @@ class Layer(Module):
         """The losses that were added in the last call, and those of the regularizers of the weights now."""
         layers = self._flatten_layers()
         added = [loss for layer in layers if layer._loss_serial >= self._entered for loss in layer._losses]
-        punished = [v for layer in layers for v in layer._owned().variables if v.regularizer is not None and v.trainable]
-        return added + [v.regularizer(v) for v in tracking.once(punished)]
+        punished = [v for v in self._kept("variables", self._find_variables) if v.regularizer is not None and v.trainable]
+        return added + [v.regularizer(v) for v in punished]
 
     def _clear_losses(self):
         """Forgets the losses that were added."""
@@ -673,7 +705,7 @@ class Layer(Module):
         config = {"name": self.name, "trainable": self._trainable, "dtype": registry.serialize_keras_object(self._policy)}
         if self.activity_regularizer is not None:
             config["activity_regularizer"] = regularizers.serialize(self.activity_regularizer)
-        if type(self).__init__ is not Layer.__init__ and type(self).get_config is Layer.get_config:
+        if self._guesses:
             config |= self._guessed_config()
         return config
 
@@ -687,11 +719,13 @@ class Layer(Module):
             elif parameter.kind is parameter.VAR_POSITIONAL and bound.get(name):
                 self._refuse_config(name, bound[name])
         bound.pop("dtype", None)
-        try:
-            return registry.serialize_keras_object(dict(bound))
-        except DTypeError:
-            name, value = next((n, v) for n, v in bound.items() if not isinstance(v, str | int | float | list | tuple | dict))
-            self._refuse_config(name, value)
+        config = {}
+        for name, value in bound.items():
+            try:
+                config[name] = registry.serialize_keras_object(value)
+            except DTypeError:
+                self._refuse_config(name, value)
+        return config
 
     def _refuse_config(self, name, value):
         raise ArgumentError(f"{self.where}.get_config", "a layer with such arguments needs its own get_config",
@@ -708,6 +742,8 @@ class Layer(Module):
         config = dict(config)
         if isinstance(config.get("dtype"), dict):
             config["dtype"] = registry.deserialize_keras_object(config["dtype"])
+        if cls._guesses:
+            config = registry.deserialize_keras_object(config)
         accepted = inspect.signature(cls.__init__).parameters
         if not any(p.kind is p.VAR_KEYWORD for p in accepted.values()):  # an __init__ that takes only its own arguments
             config = {name: value for name, value in config.items() if name in accepted}
@@ -730,7 +766,7 @@ class Layer(Module):
 
     def __getstate__(self):
         """Everything but the nodes of functional models, which these models keep."""
-        return {**self.__dict__, "_nodes": [], "_found": None}
+        return {**self.__dict__, "_nodes": [], "_found": None, "_whole": None}
 
     def __repr__(self):
         state = "" if self.built else ", not built"
@@ -775,7 +811,13 @@ def _noting_shapes(build):
 
     @functools.wraps(build)
     def noting(self, *args, **named):
-        build(self, *args, **named)
+        before = len(self._weights)
+        try:
+            build(self, *args, **named)
+        except BaseException:  # so that another attempt begins with nothing
+            del self._weights[before:]
+            self.built = False
+            raise
         self.built = True
         if self._build_shapes is None:
             names = [name for name in inspect.signature(build).parameters if name != "self"]

@@ -6,18 +6,22 @@ function on small arrays of zeros, with the unknown sizes filled in twice by dif
 """
 
 import contextlib
+import inspect
 import types
 
 import numpy as np
 
-from eagerdl import dtypes, ops, tree
+from eagerdl import dtypes, ops, registry, tree
 from eagerdl.autograd import graph
-from eagerdl.errors import DTypeError, EagerdlError, ShapeError
+from eagerdl.autograd.primitive import REGISTRY
+from eagerdl.errors import ArgumentError, DTypeError, EagerdlError, ShapeError
 from eagerdl.nn.names import auto_name, snake_case
-from eagerdl.ops.generators import get_global_generator
+from eagerdl.ops.generators import SeedGenerator, get_global_generator
 from eagerdl.ops.operators import open_to_symbols
 from eagerdl.tensor import Tensor, from_array, symbols
 
+AREAS = ("random", "image")  # of functions of tensors beside those of `ops` itself
+PRIMITIVE = "primitive:"
 FILLS = (2, 3)  # two sizes for what is unknown: an axis of the result that follows them is unknown as well
 
 
@@ -121,16 +125,20 @@ class FunctionOp:
     """
 
     def __init__(self, function, name=None):
-        self.function = function = getattr(ops, function) if isinstance(function, str) else function
+        self.function = function = function_named(function) if isinstance(function, str) else function
         self.name = name or auto_name(snake_case(function.__name__))
         self._nodes = []
 
     def __call__(self, *args, **named):
         return self.function(*args, **named)
 
+    @property
+    def known_as(self):
+        """The name by which `function_named` finds the function, None for one that is not of `edl`."""
+        return name_of(self.function)
+
     def __reduce__(self):
-        name = self.function.__name__  # functions of ops are known by name, whatever wraps them
-        return FunctionOp, (name if getattr(ops, name, None) is self.function else self.function, self.name)
+        return FunctionOp, (self.known_as or self.function, self.name)
 
     def __repr__(self):
         return f"<FunctionOp {self.name} of {self.function.__name__}>"
@@ -144,6 +152,40 @@ def is_keras_tensor(x):
         (True, False)
     """
     return isinstance(x, SymbolicTensor)
+
+
+def name_of(function):
+    """The name of a function of `edl.ops`: ``"add"``, ``"random.dropout"``, ``"primitive:reshape"`` for the op behind one; or None.
+
+    Example:
+        >>> from eagerdl.nn.symbolic import name_of
+        >>> name_of(edl.ops.matmul), name_of(edl.random.dropout)
+        ('matmul', 'random.dropout')
+    """
+    plain = inspect.unwrap(function)
+    for prefix, home in (("", ops), *[(f"{area}.", getattr(ops, area)) for area in AREAS]):
+        found = getattr(home, function.__name__, None)
+        if callable(found) and inspect.unwrap(found) is plain:
+            return prefix + function.__name__
+    primitive = getattr(function, "primitive", None)
+    return None if primitive is None or REGISTRY.get(primitive.name) is not primitive else PRIMITIVE + primitive.name
+
+
+def function_named(name):
+    """The function that `name_of` gave a name.
+
+    Raises:
+        ArgumentError: if there is none, with the nearest name.
+    """
+    if name.startswith(PRIMITIVE):
+        primitive = REGISTRY.get(name.removeprefix(PRIMITIVE))
+        if primitive is not None:
+            return primitive.call
+    area, _, last = name.rpartition(".")
+    if (area == "" or area in AREAS) and last in (home := getattr(ops, area) if area else ops).__all__:
+        return getattr(home, last)
+    raise ArgumentError("Model.from_config", "a function of eagerdl.ops is needed", f"got {name!r}"
+                        + registry.nearest(name, ops.__all__), "use a layer for your own functions")  # fmt: skip
 
 
 def any_symbolic(args, named=None):
@@ -162,7 +204,8 @@ def any_symbolic(args, named=None):
 def call_function(function, args, named, name):
     """A function on symbolic tensors: a new node, and symbolic results."""
     operation = FunctionOp(function, auto_name(snake_case(name)))
-    outputs = infer(function, args, named)
+    with _seeds_kept((args, named)):
+        outputs = infer(function, args, named)
     operation._nodes.append(Node(operation, args, named, outputs))
     return outputs
 
@@ -199,6 +242,18 @@ def generator_kept():
         generator.state.assign(state)
 
 
+@contextlib.contextmanager
+def _seeds_kept(arguments):
+    """A context after which the generators among nested arguments are as before, the global one too."""
+    seeds = [(x, x.state.numpy()) for x in tree.flatten(arguments)[0] if isinstance(x, SeedGenerator)]
+    with generator_kept():
+        try:
+            yield
+        finally:
+            for seed, state in seeds:
+                seed.state.assign(state)
+
+
 def _stand_in(x, fill):
     if isinstance(x, SymbolicTensor):
         return from_array(np.zeros([fill if n is None else n for n in x.shape], x.dtype))
@@ -219,10 +274,11 @@ def _meet(a, b):
     return SymbolicTensor([m if m == n else None for m, n in zip(a.shape, b.shape)], a.dtype)
 
 
-# Operators and methods made of several ops are held whole as well; those that are one op are led to `_run`.
+# Operators and methods that are functions made of several ops are held whole as well. All others lead to such functions, or to
+# ops, which come to `_run`.
 for _name, _op in [*vars(Tensor).items()]:
     if isinstance(_op, types.FunctionType) and _op.__module__.startswith("eagerdl.ops") and not hasattr(_op, "primitive"):
-        if _name not in vars(SymbolicTensor):
+        if _name not in vars(SymbolicTensor) and name_of(_op) is not None:
             setattr(SymbolicTensor, _name, open_to_symbols(_op))
 for _name in ("T", "mT", "real", "imag"):
     setattr(SymbolicTensor, _name, property(open_to_symbols(vars(Tensor)[_name].fget)))

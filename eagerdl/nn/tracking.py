@@ -5,7 +5,9 @@ from eagerdl.ops.generators import SeedGenerator
 from eagerdl.variable import Variable
 
 PLAIN = frozenset((str, int, float, bool, type(None), bytes, type, type(lambda: None)))
-OTHERS = frozenset(("_build_shapes", "_found", "_fixed", "_frozen", "_init_arguments", "_losses", "_nodes"))  # notes, not belongings
+OTHERS = frozenset(("_build_shapes", "_found", "_whole", "_fixed", "_frozen", "_init_arguments", "_losses", "_nodes"))  # notes, not belongings
+
+changes = [0]  # how often an attribute of any layer was assigned
 
 # Attributes that say nothing of belongings, and are assigned in every call.
 QUIET = frozenset(("_entered", "_loss_serial", "_losses", "_path", "built"))
@@ -26,15 +28,38 @@ class Owned:
 
     def is_current(self):
         """True if nothing has changed in a container. Modules that are no layers are always looked at again."""
-        if self.modules:
+        return not self.modules and unchanged(self.containers)
+
+
+def unchanged(containers):
+    """True if containers hold what they held.
+
+    Args:
+        containers: (container, list of what it held).
+    """
+    for container, held in containers:
+        if len(container) != len(held):
             return False
-        for container, held in self.containers:
-            if len(container) != len(held):
+        for one, other in zip(container.values() if container.__class__ is dict else container, held):
+            if one is not other:
                 return False
-            for one, other in zip(container.values() if container.__class__ is dict else container, held):
-                if one is not other:
-                    return False
-        return True
+    return True
+
+
+class Whole:
+    """What a layer with all its sublayers owns: lists by name, until an attribute of any layer is assigned."""
+
+    __slots__ = ("change", "containers", "lists", "settled")
+
+    def __init__(self, layers):
+        owns = [layer._owned() for layer in layers]
+        self.change, self.lists = changes[0], {}
+        self.settled = not any(one.modules for one in owns)
+        self.containers = [pair for one in owns for pair in one.containers]
+
+    def is_current(self):
+        """True if nothing has changed anywhere."""
+        return self.settled and self.change == changes[0] and unchanged(self.containers)
 
 
 def owned(module, is_layer):
@@ -47,11 +72,11 @@ def owned(module, is_layer):
     found, seen = Owned(), {id(module)}
     for name, value in vars(module).items():
         if value.__class__ not in PLAIN and name not in OTHERS:
-            _collect(value, found, seen, is_layer)
+            _collect(value, found, seen, is_layer, watch=name != "_weights")  # only add_weight changes that
     return found
 
 
-def _collect(value, found, seen, is_layer):
+def _collect(value, found, seen, is_layer, watch=True):
     if isinstance(value, Variable):
         if id(value) not in seen:
             seen.add(id(value))
@@ -61,11 +86,11 @@ def _collect(value, found, seen, is_layer):
             return
         seen.add(id(value))
         held = list(value.values()) if isinstance(value, dict) else list(value)
-        if not isinstance(value, tuple):
+        if not isinstance(value, tuple) and watch:
             found.containers.append((value, held))
         for one in held:
             if one.__class__ not in PLAIN:
-                _collect(one, found, seen, is_layer)
+                _collect(one, found, seen, is_layer, watch)
     elif isinstance(value, Module):
         if id(value) in seen:
             return

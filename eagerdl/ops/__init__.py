@@ -50,4 +50,8 @@ __all__ = [name for name, value in globals().items() if not name.startswith("_")
 __all__ += ["__array_api_version__", "__array_namespace_info__", "image", "random"]
 
 operators.open_namespace(globals())
+for _area in (image, random):
+    _opened = {_name: getattr(_area, _name) for _name in _area.__all__}
+    operators.open_namespace(_opened)
+    vars(_area).update(_opened)
 operators.install_numpy_functions({name: globals()[name] for name in __all__})

@@ -35,7 +35,7 @@ class View(NamedTuple):
     over: Any  # the axes of the sums over a piece
     products: str  # the same for products, as einsum has it
     step: int  # rows in a piece
-    count: int  # elements of a channel
+    elements: int  # of a channel
 
     def pieces(self):
         return [slice(i, i + self.step) for i in builtins.range(0, len(self.array), self.step)]
@@ -114,13 +114,13 @@ def _batch_moments(xs, axis):
     total = xp.zeros(view.per_channel[0], np.float64)  # a sum of sums: no digits of a long batch are lost
     for piece in view.pieces():
         total += np.add.reduce(view.array[piece], view.over, dtype)
-    mean = view.fold(total) / view.count
+    mean = view.fold(total) / view.elements
     center = view.spread(mean, dtype)
     total = xp.zeros(view.per_channel[0], np.float64)
     for piece in view.pieces():
         distance = view.array[piece] - center
         total += xp.einsum(view.products, distance, distance)
-    variance = view.fold(total) / view.count
+    variance = view.fold(total) / view.elements
     return mean.astype(dtype), variance.astype(dtype)
 
 
@@ -190,7 +190,7 @@ def _batch_grad(xs, flags, axis, epsilon, offset_dtype):
         of_offset += np.add.reduce(y, view.over, dtype)
     of_scale, of_offset = view.fold(of_scale), view.fold(of_offset)
     outer = factor * xs[4].astype(dtype) if flags[0] else factor
-    along, middle = view.spread(of_scale / view.count, dtype), view.spread(of_offset / view.count, dtype)
+    along, middle = view.spread(of_scale / view.elements, dtype), view.spread(of_offset / view.elements, dtype)
     outer = view.spread(outer, dtype)
     for piece in view.pieces():
         part = out[piece]

@@ -55,7 +55,7 @@ def _hidden(mask, causal, query, key):
     b, heads, rows, columns = visible.shape
     split = (1, 1) if heads == 1 else (shared, n // shared)
     visible = visible.reshape(b, *split, rows, columns).swapaxes(-1, -2)
-    added = np.where(visible, query.dtype.type(0), query.dtype.type(least(query.dtype)))
+    added = xp.where(visible, query.dtype.type(0), query.dtype.type(least(query.dtype)))
     there = None
     if mask is not None:
         some = visible.any(-2, keepdims=True)
@@ -112,7 +112,7 @@ def attend_in_ops(query, key, value, mask, scale, causal, bias=None, cap=None):
 
 
 def _attend_vjp(g, out, needs, xs, scale, causal):
-    of_out, of_weights = g
+    of_out = g[0]
     found = [None] * len(xs)
     if of_out is not None:
         found[:3] = _attend_grad([of_out, *xs[:3], out[0], out[1], *xs[3:]], scale, causal)
@@ -172,7 +172,7 @@ def _grad_vjp(g, xs, scale, causal):
 def _attend_grad(xs, scale, causal):
     """xs: g (b, t, n, v), query, key, value, result, weights, mask? -> the cotangents of query, key, value."""
     g, query, key, value, out, weights = xs[:6]
-    (b, t, n, h), (s, shared, size) = query.shape, value.shape[1:]
+    (b, t, n, h), shared = query.shape, key.shape[2]
     xp, group = devices.module_of(query), n // shared
     there = _hidden(xs[6], causal, query, key)[1] if len(xs) > 6 else None
     keys, values = key.transpose(HEADS_FIRST)[:, :, None], value.transpose(HEADS_FIRST)[:, :, None]

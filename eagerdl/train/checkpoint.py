@@ -9,13 +9,16 @@ import time
 import weakref
 from pathlib import Path
 
-from eagerdl import storage
+import numpy as np
+
+from eagerdl import devices, storage
 from eagerdl.errors import ArgumentError, ShapeError
 from eagerdl.nn import calls
+from eagerdl.nn.input import InputLayer
 from eagerdl.nn.module import Module
 from eagerdl.nn.tracking import OTHERS
 from eagerdl.ops.generators import Generator, SeedGenerator
-from eagerdl.train.state import put_together, references, taken_apart
+from eagerdl.train.state import all_or_nothing, put_together, references, taken_apart
 from eagerdl.variable import Variable
 
 __all__ = ["Checkpoint", "CheckpointManager", "latest_checkpoint"]
@@ -27,9 +30,14 @@ INDEX = "checkpoint.json"
 class Checkpoint:
     """Objects whose variables are saved and restored together.
 
+    Attributes that are assigned later belong to it as well.
+
     Args:
         root: an object whose attributes are those of the checkpoint, or None.
         kwargs: objects by name: models, layers, optimizers, metrics, variables, generators, iterators, lists and dicts of them.
+
+    Raises:
+        ArgumentError: for a name that a method has.
 
     Example:
         >>> import tempfile
@@ -43,35 +51,41 @@ class Checkpoint:
     """
 
     def __init__(self, root=None, **kwargs):
-        self._root, self._objects = root, dict(kwargs)
+        self._root, self._pending, self._used, self._waiting = root, {}, set(), False
         self.save_counter = Variable(0, dtype="int64", trainable=False, name="save_counter")
-        self._pending, self._used = {}, set()
         for name, value in kwargs.items():
+            if name.startswith("_") or hasattr(self, name):
+                raise ArgumentError("Checkpoint", "objects need names of their own", f"got {name!r}", "choose another")
             setattr(self, name, value)
 
     def _tracked(self):
         """path -> variable or object with a state, each once."""
         found, seen = {}, set()
-        start = {} if self._root is None else {"root": self._root}
-        _walk({**start, **self._objects, "save_counter": self.save_counter}, "", found, seen)
+        mine = {name: value for name, value in vars(self).items() if not name.startswith("_")}
+        _walk(mine if self._root is None else {"root": self._root, **mine}, "", found, seen)
         return found
 
     def write(self, file_prefix, options=None):
-        """Writes the state into a file; returns its path."""
+        """Writes the state into a file; returns its path.
+
+        Raises:
+            OSError: if it cannot be written; the file that was there is as it was.
+        """
         path = Path(str(file_prefix) if str(file_prefix).endswith(SUFFIX) else f"{file_prefix}{SUFFIX}")
         arrays, states = {}, {}
         for name, thing in self._tracked().items():
             if isinstance(thing, Variable):
-                arrays[name] = thing.numpy()
+                arrays[name] = devices.to_numpy(thing._array)  # no copy
             else:
                 states[name] = taken_apart(thing.state(), name, arrays)
-        storage.write_archive(path, "checkpoint", {"states.json": states, "arrays.safetensors": arrays})
+        storage.write_archive(path, "checkpoint", {"states.json": states, "arrays.safetensors": arrays}, "Checkpoint.write")
         return str(path)
 
     def save(self, file_prefix, options=None):
         """Writes the state into a file whose name ends in the number of the save; returns its path."""
-        self.save_counter.assign_add(1)
-        return self.write(f"{file_prefix}-{int(self.save_counter)}")
+        with all_or_nothing([self.save_counter]):
+            self.save_counter.assign_add(1)
+            return self.write(f"{file_prefix}-{int(self.save_counter)}")
 
     def read(self, save_path, options=None):
         """As `restore`."""
@@ -95,44 +109,65 @@ class Checkpoint:
             return Status(self, {})
         path = Path(save_path)
         path = path if path.exists() or path.suffix == SUFFIX else Path(f"{save_path}{SUFFIX}")
-        members = storage.read_archive(path, "checkpoint", "Checkpoint.restore")
+        members = storage.read_archive(path, "checkpoint", "Checkpoint.restore", ["arrays.safetensors", "states.json"])
         arrays, states = members["arrays.safetensors"], members["states.json"]
         tracked = self._tracked()
         for name, thing in tracked.items():
-            if isinstance(thing, Variable) and name in arrays and arrays[name].shape != thing.shape:
-                raise ShapeError("Checkpoint.restore", f"{name} has shape {arrays[name].shape} in the file", f"the variable has {thing.shape}",
-                                 "build the same objects")  # fmt: skip
+            if isinstance(thing, Variable) and name in arrays:
+                _check_fit(name, thing, arrays[name])
         inner = {key for state in states.values() for key in references(state)}
         self._pending = {name: value for name, value in arrays.items() if name not in inner}
         self._pending |= {name: (state, arrays) for name, state in states.items()}
         self._used = set()
-        self._match(tracked)
-        if self._pending:
-            mine = weakref.ref(self)
-
-            def made(thing):
-                checkpoint = mine()
-                if checkpoint is not None and checkpoint._pending:
-                    checkpoint._match(checkpoint._tracked())
-                else:
-                    calls.makers.remove(made)
-
-            calls.makers.append(made)
+        try:
+            with all_or_nothing([thing for thing in tracked.values() if isinstance(thing, Variable)]):
+                self._match(tracked)
+        except BaseException:
+            self._pending = {}
+            raise
+        if self._pending and not self._waiting:
+            self._wait()
         return Status(self, {**arrays, **states})
+
+    def _wait(self):
+        """Looks again whenever a layer or an optimizer has made its variables, as long as values are left."""
+        mine, self._waiting = weakref.ref(self), True
+
+        def made(thing):
+            checkpoint = mine()
+            if checkpoint is not None and checkpoint._pending:
+                checkpoint._match(checkpoint._tracked())
+            if checkpoint is None or not checkpoint._pending:
+                calls.makers.remove(made)
+                if checkpoint is not None:
+                    checkpoint._waiting = False
+
+        calls.makers.append(made)
 
     def _match(self, tracked):
         for name, thing in tracked.items():
             if name not in self._pending:
                 continue
-            value = self._pending.pop(name)
+            value = self._pending[name]
+            if isinstance(thing, Variable) is isinstance(value, tuple):
+                raise ArgumentError("Checkpoint.restore", f"{name} must be what it was", f"it is {type(thing).__name__} now",
+                                    "make a checkpoint of the same objects")  # fmt: skip
             if isinstance(thing, Variable):
+                _check_fit(name, thing, value)
                 thing.assign(value)
             else:
                 thing.restore(put_together(*value))
+            del self._pending[name]
             self._used.add(name)
 
     def sync(self):
         """Everything is written already when `save` returns."""
+
+
+def _check_fit(name, variable, array):
+    if array.shape != variable.shape or not np.can_cast(array.dtype, variable.dtype, "same_kind"):
+        raise ShapeError("Checkpoint.restore", f"{name} is {array.dtype} of shape {array.shape} in the file",
+                         f"the variable is {variable.dtype} of shape {variable.shape}", "build the same objects")  # fmt: skip
 
 
 class Status:
@@ -175,7 +210,7 @@ class CheckpointManager:
         checkpoint: the Checkpoint.
         directory: the folder.
         max_to_keep: how many files are kept; None for all.
-        keep_checkpoint_every_n_hours: one in so many hours is kept besides.
+        keep_checkpoint_every_n_hours: of those that were to be deleted, one in so many hours is kept for good.
         checkpoint_name: the beginning of the files' names.
         step_counter: a variable with the number of steps, for `checkpoint_interval` and names.
         checkpoint_interval: `save` does nothing before so many further steps.
@@ -196,9 +231,9 @@ class CheckpointManager:
         self.checkpoint_interval, self.init_fn = checkpoint_interval, init_fn
         self._last_step = None
         index = _read_index(self.directory)
-        self._kept = [name for name in index.get("kept", []) if (self.directory / name).exists()]
-        self._forever = index.get("forever", [])
-        self._last_kept = index.get("last_kept", time.time())
+        self._kept = {name: saved for name, saved in index["kept"].items() if (self.directory / name).exists()}
+        self._forever, self._last_forever = index["forever"], index["last_forever"]
+        self._swept = False
 
     @property
     def checkpoints(self):
@@ -211,36 +246,59 @@ class CheckpointManager:
         return self.checkpoints[-1] if self._kept else None
 
     def save(self, checkpoint_number=None, check_interval=True, options=None):
-        """Saves, and deletes what is too much; returns the path, or None if the interval is not over."""
+        """Saves, and deletes what is too much; returns the path, or None if the interval is not over.
+
+        Args:
+            checkpoint_number: the number in the file's name; by default that of the step counter, or of saves.
+            check_interval: False saves in any case.
+            options: accepted for TF's sake.
+
+        Raises:
+            OSError: if it cannot be written; all earlier checkpoints are there then.
+        """
         step = None if self.step_counter is None else int(self.step_counter)
         if check_interval and self.checkpoint_interval is not None and self._last_step is not None:
             if step - self._last_step < self.checkpoint_interval:
                 return None
+        counter = self.checkpoint.save_counter
+        with all_or_nothing([counter]):
+            counter.assign_add(1)
+            number = checkpoint_number if checkpoint_number is not None else step if step is not None else int(counter)
+            path = self.directory / f"{self.checkpoint_name}-{int(number)}{SUFFIX}"
+            self._sweep(path)
+            self.checkpoint.write(path)
         self._last_step = step
-        self.checkpoint.save_counter.assign_add(1)
-        number = checkpoint_number if checkpoint_number is not None else step if step is not None else int(self.checkpoint.save_counter)
-        path = Path(self.checkpoint.write(self.directory / f"{self.checkpoint_name}-{int(number)}"))
-        self._kept = [name for name in self._kept if name != path.name] + [path.name]
+        self._kept.pop(path.name, None)
+        self._kept[path.name] = time.time()
         surplus = []
         while self.max_to_keep is not None and len(self._kept) > self.max_to_keep:
-            oldest = self._kept.pop(0)
-            if self.hours is not None and time.time() - self._last_kept >= self.hours * 3600:
+            oldest = next(iter(self._kept))
+            saved = self._kept.pop(oldest)
+            if self.hours is not None and (self._last_forever is None or saved - self._last_forever >= self.hours * 3600):
                 self._forever.append(oldest)
-                self._last_kept = time.time()
+                self._last_forever = saved
             else:
                 surplus.append(oldest)
-        with storage.written(self.directory / INDEX) as file:
-            index = {"kept": self._kept, "forever": self._forever, "last_kept": self._last_kept}
+        with storage.written(self.directory / INDEX, "CheckpointManager.save") as file:
+            index = {"kept": self._kept, "forever": self._forever, "last_forever": self._last_forever}
             file.write(json.dumps(index).encode())
         for name in surplus:  # only now: the index never names a file that is gone
             (self.directory / name).unlink(missing_ok=True)
         return str(path)
+
+    def _sweep(self, path):
+        """Once: removes what writes left behind that were killed."""
+        if not self._swept:
+            self._swept = True
+            for one in (path, self.directory / INDEX, *[self.directory / name for name in self._kept]):
+                storage.sweep(one)
 
     def restore_or_initialize(self):
         """Restores the latest checkpoint and returns its path; calls `init_fn` where there is none."""
         latest = self.latest_checkpoint
         if latest is not None:
             self.checkpoint.restore(latest)
+            self._last_step = None if self.step_counter is None else int(self.step_counter)
         elif self.init_fn is not None:
             self.init_fn()
         return latest
@@ -251,18 +309,24 @@ class CheckpointManager:
 
 def latest_checkpoint(checkpoint_dir):
     """The path of the latest checkpoint that a CheckpointManager wrote into a folder, or None."""
-    kept = [name for name in _read_index(Path(checkpoint_dir)).get("kept", []) if (Path(checkpoint_dir) / name).exists()]
+    kept = [name for name in _read_index(Path(checkpoint_dir))["kept"] if (Path(checkpoint_dir) / name).exists()]
     return str(Path(checkpoint_dir) / kept[-1]) if kept else None
 
 
 def _read_index(folder):
+    """What a manager wrote of a folder: the names of checkpoints with their times. Only plain names: some are deleted one day."""
     path = folder / INDEX
     if not path.exists():
-        return {}
+        return {"kept": {}, "forever": [], "last_forever": None}
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise storage.damaged("CheckpointManager", f"{path} is no JSON: {error}") from None
+        index = json.loads(path.read_text(encoding="utf-8"))
+        index["kept"] = {name: float(saved) for name, saved in index["kept"].items()}
+        for name in (*index["kept"], *index["forever"]):
+            if Path(name).name != name or not name.endswith(SUFFIX):
+                raise ValueError(f"{name!r} is no checkpoint")
+        return {"last_forever": None, **index}
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        raise storage.damaged("CheckpointManager", f"{path} cannot be read: {error}") from None
 
 
 def _walk(thing, path, found, seen):
@@ -285,11 +349,11 @@ def _walk(thing, path, found, seen):
         _walk(list(thing.variables), f"{prefix}variables", found, seen)
     elif isinstance(thing, Module):
         seen.add(id(thing))
+        if getattr(thing, "_graph", None) is not None or hasattr(thing, "_sequence"):  # wired models: only layers count
+            _walk([layer for layer in thing.layers if not isinstance(layer, InputLayer)], f"{prefix}layers", found, seen)
         for name, value in list(vars(thing).items()):
-            if name not in OTHERS:
+            if name not in OTHERS and name != "_sequence":
                 _walk(value, f"{prefix}{name}", found, seen)
-        if getattr(thing, "_graph", None) is not None:
-            _walk(list(thing.layers), f"{prefix}layers", found, seen)
     elif callable(getattr(thing, "state", None)) and callable(getattr(thing, "restore", None)):
         seen.add(id(thing))
         found[path] = thing

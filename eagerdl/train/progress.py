@@ -244,7 +244,8 @@ class Terminal(Moving):
 
     def draw(self):
         if self._live is not None:
-            self._live.update(self._moving_row(f"{self.name.rjust(self._width)}  {seconds(round(self.elapsed, 3)).rjust(8)}  "), refresh=True)
+            label = f"{self.name.rjust(self._width)}  {seconds(round(self.elapsed, 3)).rjust(8)}  "
+            self._live.update(self._moving_row(label), refresh=True)
             self._visible = True
 
     def _hide(self):
@@ -272,9 +273,8 @@ class Terminal(Moving):
             return
         if new or self._rows >= max(20, self._console.height - 5):
             self._rows = 0
-            for line in header(self._columns, self._layout):
-                self._console.print(f"{('' if line[0] else 'epoch').rjust(self._width)}  {('' if line[0] else 'time').rjust(8)}  {line[1]}",
-                                    style="bold", soft_wrap=True, markup=False)  # fmt: skip
+            names = header(["epoch", "time", *self._columns], [self._width, 8, *self._layout])
+            self._console.print("\n".join(names), style="bold", soft_wrap=True, markup=False)
         self._rows += 1
         cells = [shown(logs[name]) if name in logs else "" for name in self._columns]
         values = "  ".join(cell.rjust(size) for cell, size in zip(cells, self._layout))
@@ -312,21 +312,21 @@ def layout(names, room):
 
 
 def header(names, sizes):
-    """The lines of the names over columns of these widths, as (lines below, text), top down."""
+    """The lines of names over columns of these widths, top down; names that are too long are broken at underscores."""
     broken = []
     for name, size in zip(names, sizes):
-        lines = [""]
-        for part in name.split("_"):
-            joined = f"{lines[-1]}_{part}" if lines != [""] else part
-            if len(joined) <= size - (part is not name):
-                lines[-1] = joined
+        first, *parts = [name] if len(name) <= size else name.split("_")
+        lines = [first]
+        for part in parts:
+            if len(f"{lines[-1]}_{part}_") <= size:
+                lines[-1] += f"_{part}"
             else:
                 lines[-1] += "_"
                 lines.append(part)
-        broken.append([name] if len(name) <= size else lines)
-    height = max(map(len, broken), default=0)
+        broken.append(lines)
+    height = max(map(len, broken))
     rows = zip(*[[""] * (height - len(lines)) + lines for lines in broken])
-    return [(height - 1 - row, "  ".join(text.rjust(size) for text, size in zip(texts, sizes))) for row, texts in enumerate(rows)]
+    return ["  ".join(text.rjust(size) for text, size in zip(texts, sizes)) for texts in rows]
 
 
 class Bar(Moving):

@@ -1,56 +1,116 @@
 """Everything of a model that its next training step depends on, as arrays by name."""
 
+import contextlib
+
 import numpy as np
 
+from eagerdl import devices
 from eagerdl.errors import ShapeError
+from eagerdl.nn.tracking import PLAIN
 from eagerdl.tensor import Tensor
 
+REMEDY = "build and compile the model as for the first run, with an Input or build(); or delete the folder to begin anew"
 
-def parts_of(model):
-    """name -> the list of variables: the model's own, its optimizer's, its metrics'."""
+
+def optimizers_of(model):
+    """The optimizers in the attributes of a model and its layers, also in lists and dicts, each once."""
+    found, seen = [], set()
+
+    def visit(value):
+        if value.__class__ in PLAIN or id(value) in seen:
+            return
+        if isinstance(value, list | tuple | dict):
+            seen.add(id(value))
+            for one in list(value.values()) if isinstance(value, dict) else value:
+                visit(one)
+        elif hasattr(value, "apply_gradients") and not isinstance(value, type):
+            seen.add(id(value))
+            found.append(value)
+
+    for layer in model._flatten_layers() if hasattr(model, "_flatten_layers") else [model]:
+        for value in list(vars(layer).values()):
+            visit(value)
+    return found
+
+
+def places(optimizer, variables):
+    """Where the variables that an optimizer was built with are among `variables`; None if not built, or if some are not there."""
+    index = {id(v): place for place, v in enumerate(variables)}
+    mine = [index.get(id(v)) for v in getattr(optimizer, "_model_variables", ())]
+    return mine if optimizer.built and None not in mine else None
+
+
+def build_at(optimizer, variables, where):
+    """Makes the slots of an optimizer for the variables at the places `where`, if it has none yet."""
+    if where is not None and not optimizer.built and all(place < len(variables) for place in where):
+        optimizer.build([variables[place] for place in where])
+
+
+def _parts(model, optimizers):
+    """name -> a list of variables."""
     parts = {"model": list(model.variables)}
-    optimizer = getattr(model, "optimizer", None)
-    if optimizer is not None:
-        parts["optimizer"] = list(optimizer.variables)
-    metrics = getattr(model, "metrics", None)
-    if metrics:
-        parts["metrics"] = [v for metric in metrics for v in metric.variables]
+    parts |= {f"optimizer_{index}" if index else "optimizer": list(one.variables) for index, one in enumerate(optimizers)}
+    parts["metrics"] = [v for metric in getattr(model, "metrics", ()) for v in metric.variables]
     return parts
 
 
-def state_of_model(model):
-    """Arrays by name, and a description of them for messages."""
-    arrays, described = {}, {}
-    for part, variables in parts_of(model).items():
-        arrays |= {f"{part}/{index}": variable.numpy() for index, variable in enumerate(variables)}
-        described[part] = len(variables)
-    return arrays, described
+def state_of_model(model, optimizers=()):
+    """Arrays by name, and a description of them that JSON can hold.
+
+    Args:
+        model: a model, or anything with `variables`.
+        optimizers: further ones than those in its attributes.
+    """
+    known = optimizers_of(model)
+    optimizers = known + [one for one in optimizers if not any(one is other for other in known)]
+    arrays, counts = {}, {}
+    for part, variables in _parts(model, optimizers).items():
+        # No copies: arrays of variables are replaced by assignments, not changed.
+        arrays |= {f"{part}/{index}": devices.to_numpy(variable._array) for index, variable in enumerate(variables)}
+        counts[part] = len(variables)
+    return arrays, {"counts": counts, "built_with": [places(one, list(model.variables)) for one in optimizers]}
 
 
-def restore_model(model, arrays, described):
-    """Assigns what `state_of_model` gave.
-
-    Variables that are made at the first step, such as slots and metrics, are made before.
+def restore_model(model, arrays, described, optimizers=()):
+    """Assigns what `state_of_model` gave; slots that are made at the first step are made before.
 
     Raises:
         ShapeError: if the model has other variables; nothing is assigned then.
     """
-    optimizer = getattr(model, "optimizer", None)
-    if optimizer is not None and not optimizer.built and described.get("optimizer", 0) > len(list(optimizer.variables)):
-        optimizer.build(model.trainable_variables)
+    known = optimizers_of(model)
+    optimizers = known + [one for one in optimizers if not any(one is other for other in known)]
+    counts = described["counts"]
+    variables = list(model.variables)
+    if len(variables) == counts["model"]:
+        for one, where in zip(optimizers, described["built_with"]):
+            build_at(one, variables, where)
+    parts = _parts(model, optimizers)
+    if parts.keys() != counts.keys():
+        raise ShapeError("resume", f"the model needs {len(counts) - 2} optimizers, as in the snapshot", f"it has {len(parts) - 2}", REMEDY)
     pairs = []
-    for part, variables in parts_of(model).items():
-        if len(variables) != described.get(part, 0):
-            raise ShapeError("resume", f"the {part} must be as in the snapshot, which has {described.get(part, 0)} variables",
-                             f"it has {len(variables)}", "build and compile the model as for the first run, with an Input or build()")  # fmt: skip
-        for index, variable in enumerate(variables):
-            array = arrays[f"{part}/{index}"]
-            if array.shape != variable.shape:
-                raise ShapeError("resume", f"variable {variable.path} must have shape {array.shape}, as in the snapshot",
-                                 f"it has {variable.shape}", "build the same model, or delete the folder")  # fmt: skip
-            pairs.append((variable, array))
+    for part, variables in parts.items():
+        if len(variables) != counts[part]:
+            raise ShapeError("resume", f"the {part.replace('_', ' ')} needs {counts[part]} variables, as in the snapshot",
+                             f"it has {len(variables)}", REMEDY)  # fmt: skip
+        pairs += [(variable, arrays[f"{part}/{index}"]) for index, variable in enumerate(variables)]
+    for variable, array in pairs:
+        if (array.shape, array.dtype) != (variable.shape, variable.dtype):
+            raise ShapeError("resume", f"{variable.path} must be {array.dtype} of shape {array.shape}, as in the snapshot",
+                             f"it is {variable.dtype} of shape {variable.shape}", REMEDY)  # fmt: skip
     for variable, array in pairs:
         variable.assign(array)
+
+
+@contextlib.contextmanager
+def all_or_nothing(variables):
+    """A context that puts the values of variables back if it ends with an error."""
+    saved = [(v, v._array, v._now) for v in variables]
+    try:
+        yield
+    except BaseException:
+        for v, array, now in saved:
+            v._array, v._now = array, now
+        raise
 
 
 # -- states that hold arrays, as JSON and arrays apart ------------------------------------------------

@@ -25,6 +25,7 @@ __all__ = ["Trainer"]
 class Trainer:
     """What `Model` knows of training. Needs ``__call__(x, training=...)``, `variables`, `losses` and `where` beside it."""
 
+    _has_call = True
     optimizer = None
     loss = None
     run_eagerly = False
@@ -245,8 +246,8 @@ class Trainer:
             steps_per_epoch, validation_steps: how many batches at most; None is all.
             validation_batch_size: that of `batch_size` by default.
             validation_freq: every how many epochs to validate, or a list of epochs, from 1.
-            resume: a folder in which the run is kept. The same call after an interruption, however rude, goes on where it was and
-                ends with the same bits.
+            resume: a folder in which the run is kept, or ``edl.train.Journal(folder, seconds=...)``. The same call after an
+                interruption, however rude, goes on where it was and ends with the same bits; after the end it returns the history.
 
         Returns:
             The History: `history.history` is a dict of lists.
@@ -264,9 +265,9 @@ class Trainer:
             validation_data, validation_steps, validation_batch_size or batch_size, validation_freq, listed
         )
         self.stop_training, self.history = False, listed.history
-        journal = self._journal(resume, listed, source)
+        journal = self._journal(resume, listed, source, steps_per_epoch)
         progress = loop.Progress(epoch=initial_epoch)
-        with Interrupts(self) as interrupts:
+        with Interrupts() as interrupts:
             try:
                 listed.on_train_begin()
                 if journal is not None:
@@ -276,8 +277,8 @@ class Trainer:
                         journal.save(progress)  # the initial weights too have to be those of the first run
                     listed.params["initial_epoch"] = progress.epoch
                 logs = loop.train(
-                    source, self._step(self.train_step), listed, epochs=epochs, initial_epoch=initial_epoch,
-                    steps_per_epoch=steps_per_epoch, validate=validate, reset=self.reset_metrics,
+                    source, self.train_step, listed, epochs=epochs, initial_epoch=initial_epoch,
+                    steps_per_epoch=steps_per_epoch, validate=interrupts.at_once(validate), reset=self.reset_metrics,
                     stopped=lambda: self.stop_training, interrupted=lambda: interrupts.asked, progress=progress, journal=journal,
                 )  # fmt: skip
             finally:
@@ -285,18 +286,21 @@ class Trainer:
             self._finish(listed, logs, interrupts)
         return self.history
 
-    def _journal(self, folder, listed, source):
+    def _journal(self, resume, listed, source, steps):
         """What keeps the run: a Journal for `resume`, or that of a callback such as BackupAndRestore, or None."""
         keepers = [one for one in listed.callbacks if hasattr(one, "journal")]
-        if len(keepers) + (folder is not None) > 1:
+        if len(keepers) + (resume is not None) > 1:
             raise ArgumentError(f"{self.where}.fit", "one thing keeps a run", "resume and BackupAndRestore, or several, are given",
                                 "choose one of them")  # fmt: skip
-        if keepers:
-            return keepers[0].journal(self, listed, source)
-        return None if folder is None else Journal(folder, self, listed, source)
+        if resume is None and not keepers:
+            return None
+        journal = resume if isinstance(resume, Journal) else Journal(resume) if not keepers else keepers[0].journal(self, listed, source)
+        return journal.attach(self, listed, source, steps)
 
     def _make_state(self, source):
         """Makes the weights, slots and metrics that else come into being in the first step."""
+        if not self._has_call:  # a train_step of its own calls the parts
+            return
         x, y, _ = unpack_x_y_sample_weight(map_structure(_as_tensor, source.peek()))
         y_pred = self._untouched(lambda: self(x, training=False))
         if self._loss_tracker is None:
@@ -345,7 +349,7 @@ class Trainer:
         stopped = self.stop_training
         self.stop_training = False
         try:
-            logs = loop.evaluate(source, self._step(self.test_step), listed, steps=steps, stopped=lambda: self.stop_training)
+            logs = loop.evaluate(source, self.test_step, listed, steps=steps, stopped=lambda: self.stop_training)
         except BaseException:
             listed.close()
             raise
@@ -373,7 +377,7 @@ class Trainer:
         listed = self._callbacks(callbacks, verbose, epochs=1, steps=steps or source.num_batches)
         self.stop_training = False
         try:
-            outputs = loop.predict(source, self._step(self.predict_step), listed, steps=steps, stopped=lambda: self.stop_training)
+            outputs = loop.predict(source, self.predict_step, listed, steps=steps, stopped=lambda: self.stop_training)
         except BaseException:
             listed.close()
             raise
@@ -402,7 +406,7 @@ class Trainer:
 
     def predict_on_batch(self, x):
         """The outputs for one batch, as NumPy arrays."""
-        out = self._step(self.predict_step)((tree.map_structure(_as_tensor, x),))
+        out = self.predict_step((map_structure(_as_tensor, x),))
         return map_structure(lambda one: one.numpy() if isinstance(one, Tensor) else one, out)
 
     def _on_batch(self, step, x, y, sample_weight, class_weight, return_dict):
@@ -411,7 +415,7 @@ class Trainer:
         size = batch_size_of(x)
         source = as_batches(x, y, sample_weight, batch_size=size, class_weight=class_weight, where=self.where)
         (batch,) = list(source.epoch(0))
-        logs = loop.numbers(self._step(step)(batch))
+        logs = loop.numbers(step(batch))
         if return_dict:
             return logs
         values = list(logs.values())
@@ -421,23 +425,15 @@ class Trainer:
 
     def make_train_function(self, force=False):
         """The function that runs `train_step` on a batch."""
-        return self._step(self.train_step)
+        return self.train_step
 
     def make_test_function(self, force=False):
         """The function that runs `test_step` on a batch."""
-        return self._step(self.test_step)
+        return self.test_step
 
     def make_predict_function(self, force=False):
         """The function that runs `predict_step` on a batch."""
-        return self._step(self.predict_step)
-
-    def _step(self, method):
-        """`method` on a batch of arrays, which become tensors."""
-
-        def step(batch):
-            return method(map_structure(_as_tensor, batch))
-
-        return step
+        return self.predict_step
 
     def _callbacks(self, callbacks, verbose, epochs, steps):
         if isinstance(callbacks, CallbackList):

@@ -41,6 +41,7 @@ class Progbar:
         if stateful_metrics is None and stateless_metrics is None:
             self.stateful_metrics = set()
         self._values = {}  # name -> (sum, count)
+        self._means = Means(self._values)
         self._seen, self._over, self._display, self._began = 0, False, None, time.perf_counter()
         self._make_display()  # a wrong level fails here
 
@@ -73,13 +74,14 @@ class Progbar:
         if self._display is None:
             self._display = self._make_display()
             self._display.start("", None)
+            self._display.began = time.perf_counter()  # there is something to show only after the first step
             self._display.begin(0, self.target)
             self._display.began = self._began
-        self._display.step(current, Means(self._values))
+        self._display.step(current, self._means)
         if finalize:
             self._over = True
             self._display.title = f"{current}/{self.target}" if self.target is not None else f"{current} {self.unit_name}s"
-            self._display.end(Means(self._values))
+            self._display.end(self._means)
             self._display.stop()
 
     def add(self, n, values=None):

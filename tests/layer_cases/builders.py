@@ -38,6 +38,7 @@ class Row:
         unknown: whether the batch axis may be unknown in `compute_output_shape`.
         settings: those of `named` that `compute_output_shape` takes as well.
         beside: those of `named` that are inputs, too: `compute_output_shape` takes their shapes, as ``<name>_shape``.
+        symbols: whether it can be called on symbolic tensors: not on strings.
         idle: the places of weights in `trainable_variables` that this call does not use.
     """
 
@@ -53,6 +54,7 @@ class Row:
     unknown: bool = True
     settings: tuple = ()
     beside: tuple = ()
+    symbols: bool = True
     idle: tuple = ()
 
     def arguments(self, batch, seed=0):

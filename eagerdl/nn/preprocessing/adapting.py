@@ -117,7 +117,9 @@ def texts(where, x, encoding="utf-8"):
             return out.reshape(array.shape)
     elif array.dtype.kind == "U" or not array.size:
         return array
-    raise DTypeError(where, "strings are needed", f"got {_shown(x)}", "use IntegerLookup for integers, or x.astype(str)")
+    raise DTypeError(
+        where, "strings are needed", f"got {_shown(x)}", "use IntegerLookup for integers, or x.astype(str)"
+    )
 
 
 def _shown(x):

@@ -38,7 +38,9 @@ class CategoryEncoding(Layer):
         super().__init__(**kwargs)
         self.output_mode = checked_mode(self.where, output_mode, ("count", "one_hot", "multi_hot"))
         if num_tokens is None:
-            raise ArgumentError(self.where, "num_tokens is needed", "got None", "use IntegerLookup where it is not known")
+            raise ArgumentError(
+                self.where, "num_tokens is needed", "got None", "use IntegerLookup where it is not known"
+            )
         self.num_tokens = positive_int(self.where, "num_tokens", num_tokens)
         refuse_sparse(self.where, sparse)
         self.sparse = sparse

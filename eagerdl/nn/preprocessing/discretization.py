@@ -36,7 +36,9 @@ class Discretization(Layer):
     Source: the boundaries come from weighted samples that are thinned again and again, a merging sketch of quantiles.
     """
 
-    def __init__(self, bin_boundaries=None, num_bins=None, epsilon=0.01, output_mode="int", sparse=False, dtype=None, name=None):
+    def __init__(
+        self, bin_boundaries=None, num_bins=None, epsilon=0.01, output_mode="int", sparse=False, dtype=None, name=None
+    ):
         super().__init__(name=name, dtype=dtype)
         self.output_mode = checked_mode(self.where, output_mode)
         refuse_sparse(self.where, sparse)
@@ -64,7 +66,9 @@ class Discretization(Layer):
         """
         where = f"{self.where}.adapt"
         if self.num_bins is None:
-            raise ArgumentError(where, "there must be something to learn", "bin_boundaries were given", "give num_bins instead")
+            raise ArgumentError(
+                where, "there must be something to learn", "bin_boundaries were given", "give num_bins instead"
+            )
         self.reset_state()
         for batch in batches_of(where, data, batch_size, steps):
             self.update_state(batch)
@@ -89,7 +93,9 @@ class Discretization(Layer):
         if self.num_bins is None:
             return
         if not self.summary.size:
-            raise ArgumentError(f"{self.where}.adapt", "data must hold at least one number", "there is none", "check them")
+            raise ArgumentError(
+                f"{self.where}.adapt", "data must hold at least one number", "there is none", "check them"
+            )
         self.bin_boundaries = thinned(self.summary, 1 / self.num_bins)[0, :-1].tolist()
 
     @property
@@ -99,7 +105,9 @@ class Discretization(Layer):
 
     def call(self, inputs):
         if self.bin_boundaries is None:
-            raise ArgumentError(self.where, "the boundaries must be known", "the layer has seen no data", "call adapt(data) first")
+            raise ArgumentError(
+                self.where, "the boundaries must be known", "the layer has seen no data", "call adapt(data) first"
+            )
         x = ops.convert_to_tensor(inputs)
         if x.dtype.name in ("float16", "bfloat16") or x.dtype == dtypes.bool_:
             x = ops.cast(x, "float32")

@@ -43,7 +43,11 @@ def encode(x, mode, depth, dtype, weights=None):
     if not x.ndim:
         x = x[None]
     if mode == "multi_hot":
-        return ops.max(ops.one_hot(x, depth, dtype=dtype), axis=-2) if x.shape[-1] else ops.zeros((*x.shape[:-1], depth), dtype)
+        return (
+            ops.max(ops.one_hot(x, depth, dtype=dtype), axis=-2)
+            if x.shape[-1]
+            else ops.zeros((*x.shape[:-1], depth), dtype)
+        )
     if mode == "one_hot":
         return ops.one_hot(x[..., 0] if x.ndim > 1 and x.shape[-1] == 1 else x, depth, dtype=dtype)
     hot = ops.one_hot(x, depth, dtype=dtype if weights is None else weights.dtype)

@@ -31,7 +31,11 @@ class HashLayer(Layer):
     @property
     def output_dtype(self):
         """The dtype of the output; a floating dtype stands for int64 where integers are given."""
-        return "int64" if self.output_mode == "int" and not self.compute_dtype.startswith(("int", "uint")) else self.compute_dtype
+        return (
+            "int64"
+            if self.output_mode == "int" and not self.compute_dtype.startswith(("int", "uint"))
+            else self.compute_dtype
+        )
 
     def compute_output_spec(self, inputs):
         shape = inputs.shape if hasattr(inputs, "shape") else [x.shape for x in inputs]
@@ -123,14 +127,22 @@ class HashedCrossing(HashLayer):
         self._check_shapes([x.shape for x in values])
         out = np.full(values[0].size, CROSS_KEY, np.uint64)
         for x in values:
-            words = fingerprints([s.encode() for s in x.ravel().tolist()]) if x.dtype.kind in "UO" else x.ravel().astype(np.uint64)
+            words = (
+                fingerprints([s.encode() for s in x.ravel().tolist()])
+                if x.dtype.kind in "UO"
+                else x.ravel().astype(np.uint64)
+            )
             out = joined(out, words)
         out = (out % np.uint64(self.num_bins)).astype(np.int64).reshape(values[0].shape)
         return encode(ops.convert_to_tensor(out), self.output_mode, self.num_bins, self.output_dtype)
 
     def _check_shapes(self, shapes):
         shapes = [tuple(shape) for shape in shapes]
-        if len(shapes[0]) > 2 or (len(shapes[0]) == 2 and shapes[0][1] != 1) or any(shape != shapes[0] for shape in shapes):
+        if (
+            len(shapes[0]) > 2
+            or (len(shapes[0]) == 2 and shapes[0][1] != 1)
+            or any(shape != shapes[0] for shape in shapes)
+        ):
             raise ShapeError(self.where, "all inputs have the same shape: (), (batch,) or (batch, 1)", f"got {shapes}",
                              "cross one column with another")  # fmt: skip
 
@@ -156,13 +168,17 @@ def plain_values(where, x, whole=False):
     Raises:
         DTypeError: for anything else.
     """
-    array = x.numpy() if isinstance(x, Tensor) else x if hasattr(x, "dtype") else np.asarray(x) if _is_numeric(x) else None
+    array = (
+        x.numpy() if isinstance(x, Tensor) else x if hasattr(x, "dtype") else np.asarray(x) if _is_numeric(x) else None
+    )
     if array is None or array.dtype.kind in "USOT":
         return texts(where, x)
     if array.dtype.kind == "f" and not whole:
         return array.astype(np.int64)
     if array.dtype.kind not in "iub" or array.dtype.kind == "b":
-        raise DTypeError(where, "strings or integers are needed", f"got an array of {array.dtype}", "cast them to int64")
+        raise DTypeError(
+            where, "strings or integers are needed", f"got an array of {array.dtype}", "cast them to int64"
+        )
     return array
 
 

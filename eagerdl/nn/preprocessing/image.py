@@ -41,6 +41,9 @@ class ImageLayer(Layer):
         """What is drawn for a batch of images (b, h, w, c)."""
         return None
 
+    def _drawn(self, images, training):
+        return self.draw(images)
+
     def transform(self, images, drawn):
         """images (b, h, w, c) -> (b, h', w', c)."""
         raise NotImplementedError
@@ -65,13 +68,15 @@ class ImageLayer(Layer):
                                 "leave them out, or use layers that change colours only")  # fmt: skip
         images = ops.convert_to_tensor(data["images"])
         batched = images.ndim == 4
-        drawn = self.draw(self._batch(images)) if acts else None
+        drawn = self._drawn(self._batch(images), training) if acts else None
         out = {**data, "images": self._changed(images, training, drawn)}
         if not acts:
             return out
         if "labels" in data:
             labels = ops.convert_to_tensor(data["labels"])
-            out["labels"] = self.transform_labels(labels, drawn) if batched else self.transform_labels(labels[None], drawn)[0]
+            out["labels"] = (
+                self.transform_labels(labels, drawn) if batched else self.transform_labels(labels[None], drawn)[0]
+            )
         if "segmentation_masks" in data and self.moves_pixels:
             masks = ops.convert_to_tensor(data["segmentation_masks"])
             flat = masks.ndim == images.ndim - 1  # no axis of channels
@@ -85,7 +90,7 @@ class ImageLayer(Layer):
         images = ops.convert_to_tensor(images)
         batch = self._batch(images)
         if training or self.always:
-            batch = self.transform(batch, self.draw(batch) if drawn is None else drawn)
+            batch = self.transform(batch, self._drawn(batch, training) if drawn is None else drawn)
         return self._restored(batch, images)
 
     def _batch(self, images, cast=True):
@@ -188,7 +193,9 @@ def checked_range(where, value_range):
         ArgumentError: unless they are two different numbers.
     """
     if not isinstance(value_range, list | tuple) or len(value_range) != 2 or value_range[0] == value_range[1]:
-        raise ArgumentError(where, "value_range holds two different numbers", f"got {value_range!r}", "use (0, 255), or (0, 1)")
+        raise ArgumentError(
+            where, "value_range holds two different numbers", f"got {value_range!r}", "use (0, 255), or (0, 1)"
+        )
     check_numbers(where, **{"value_range[0]": value_range[0], "value_range[1]": value_range[1]})
     return tuple(sorted(value_range))
 

@@ -46,13 +46,20 @@ class IndexLookup(Layer):
         ):  # fmt: skip
             if not holds:
                 raise ArgumentError(where, requirement, came, "see help() of the layer")
-        self.max_tokens, self.num_oov_indices, self.mask_token, self.oov_token = max_tokens, num_oov_indices, mask_token, oov_token
+        self.max_tokens, self.num_oov_indices, self.mask_token, self.oov_token = (
+            max_tokens,
+            num_oov_indices,
+            mask_token,
+            oov_token,
+        )
         self.invert, self.sparse, self.pad_to_max_tokens = invert, sparse, pad_to_max_tokens
         self.oov_method, self.salt = oov_method, checked_salt(where, salt)
         self.input_vocabulary = None if vocabulary is None or isinstance(vocabulary, str) else self._listed(vocabulary)
         self.input_idf_weights = None if idf_weights is None else np.asarray(idf_weights).tolist()
         self._has_input_vocabulary = vocabulary is not None if has_input_vocabulary is None else has_input_vocabulary
-        self._size = vocabulary_size  # what shapes are computed with; known from a config before the vocabulary is loaded
+        self._size = (
+            vocabulary_size  # what shapes are computed with; known from a config before the vocabulary is loaded
+        )
         self._set_tokens([], None)
         self.reset_state()
         if vocabulary is not None:
@@ -115,7 +122,9 @@ class IndexLookup(Layer):
         tokens = given[len(special) :] if with_special else given
         repeated = [token for token, count in collections.Counter(tokens).items() if count > 1]
         if repeated:
-            raise ArgumentError(where, "every token comes once", f"repeated are {repeated[:5]}", "leave out the repetitions")
+            raise ArgumentError(
+                where, "every token comes once", f"repeated are {repeated[:5]}", "leave out the repetitions"
+            )
         for name, token in (("mask", self.mask_token), ("oov", self.oov_token if self.invert else None)):
             if token is not None and token in tokens:
                 raise ArgumentError(where, f"special tokens stand at the beginning, as {special}, or nowhere",
@@ -142,7 +151,9 @@ class IndexLookup(Layer):
             with open(path, encoding=getattr(self, "encoding", "utf-8")) as file:
                 lines = file.read().split("\n")
         except OSError as error:
-            raise ArgumentError(where, "the vocabulary file must be readable", f"{path}: {error.strerror}", "check the path") from None
+            raise ArgumentError(
+                where, "the vocabulary file must be readable", f"{path}: {error.strerror}", "check the path"
+            ) from None
         while lines and not lines[-1]:
             lines.pop()
         return self._listed(lines)
@@ -161,7 +172,9 @@ class IndexLookup(Layer):
             ArgumentError: if the vocabulary was given, or there are no data.
         """
         self.reset_state()
-        one_dimensional = not hasattr(data, "_pipeline") and (isinstance(data, list | tuple | Tensor) or hasattr(data, "__array__"))
+        one_dimensional = not hasattr(data, "_pipeline") and (
+            isinstance(data, list | tuple | Tensor) or hasattr(data, "__array__")
+        )
         for batch in batches_of(f"{self.where}.adapt", data, batch_size, steps):
             tokens = self._tokens(batch)
             self.update_state(tokens[:, None] if one_dimensional and tokens.ndim == 1 else tokens)
@@ -174,7 +187,9 @@ class IndexLookup(Layer):
     def update_state(self, data):
         """Takes in one batch of data, an array of tokens or a list of rows of them."""
         if self._has_input_vocabulary:
-            raise ArgumentError(f"{self.where}.adapt", "there must be something to learn", "the vocabulary was given", "leave it out")
+            raise ArgumentError(
+                f"{self.where}.adapt", "there must be something to learn", "the vocabulary was given", "leave it out"
+            )
         if isinstance(data, list) and data and isinstance(data[0], list):
             rows = data
         else:
@@ -213,7 +228,9 @@ class IndexLookup(Layer):
 
     def indices(self, tokens):
         """An array of tokens -> an int64 array of their numbers."""
-        out = np.array([self._table.get(token, -1) for token in tokens.ravel().tolist()], np.int64).reshape(tokens.shape)
+        out = np.array([self._table.get(token, -1) for token in tokens.ravel().tolist()], np.int64).reshape(
+            tokens.shape
+        )
         known = out >= 0
         if self.mask_token is not None:
             masked = tokens == self.mask_token
@@ -414,7 +431,9 @@ class IntegerLookup(IndexLookup):
     def _tokens(self, x):
         array = x.numpy() if isinstance(x, Tensor) else np.asarray(x)
         if array.dtype.kind not in "iu" and array.size:
-            raise DTypeError(self.where, "integers are needed", f"got {array.dtype}", "cast them to int64, or use StringLookup")
+            raise DTypeError(
+                self.where, "integers are needed", f"got {array.dtype}", "cast them to int64, or use StringLookup"
+            )
         return array.astype(np.int64)
 
     def _listed(self, tokens):

@@ -51,7 +51,9 @@ class Normalization(Layer):
     def build(self, input_shape):
         rank = len(input_shape)
         if any(not -rank <= axis < rank for axis in self.axis):
-            raise ShapeError(self.where, f"the input must have the axes {self.axis}", f"got shape {tuple(input_shape)}", "set axis")
+            raise ShapeError(
+                self.where, f"the input must have the axes {self.axis}", f"got shape {tuple(input_shape)}", "set axis"
+            )
         self._keep = tuple(sorted(axis % rank for axis in self.axis))
         if any(input_shape[axis] is None for axis in self._keep):
             raise ShapeError(self.where, f"the sizes of the axes {self._keep} must be known", f"got shape {tuple(input_shape)}",
@@ -106,7 +108,9 @@ class Normalization(Layer):
         """
         where = f"{self.where}.adapt"
         if self.input_mean is not None:
-            raise ArgumentError(where, "there must be something to learn", "mean and variance were given", "leave them out")
+            raise ArgumentError(
+                where, "there must be something to learn", "mean and variance were given", "leave them out"
+            )
         count, mean, variance = 0, 0.0, 0.0
         flat = hasattr(data, "_pipeline")  # elements of a dataset that is not batched
         for batch in batches_of(where, data, batch_size, steps):
@@ -128,7 +132,9 @@ class Normalization(Layer):
             mean = mean + shift * (n / count)
             variance = variance + ((batch_variance - variance) + shift**2 * ((count - n) / count)) * (n / count)
         if not count:
-            raise ArgumentError(where, "data must have at least one row", "all batches are empty", "check how they were made")
+            raise ArgumentError(
+                where, "data must have at least one row", "all batches are empty", "check how they were made"
+            )
         self.adapt_mean.assign(mean)
         self.adapt_variance.assign(variance)
 
@@ -141,9 +147,17 @@ class Normalization(Layer):
         return input_shape
 
     def get_config(self):
-        given = (None if value is None else np.asarray(value).tolist() for value in (self.input_mean, self.input_variance))
+        given = (
+            None if value is None else np.asarray(value).tolist() for value in (self.input_mean, self.input_variance)
+        )
         mean, variance = given
-        return {**super().get_config(), "axis": list(self.axis), "invert": self.invert, "mean": mean, "variance": variance}
+        return {
+            **super().get_config(),
+            "axis": list(self.axis),
+            "invert": self.invert,
+            "mean": mean,
+            "variance": variance,
+        }
 
 
 class Rescaling(Layer):

@@ -135,24 +135,23 @@ class RandomCrop(SizedLayer):
 
     def __init__(self, height, width, seed=None, data_format=None, name=None, **kwargs):
         super().__init__(height, width, seed=seed, data_format=data_format, name=name, **kwargs)
-        self.always = False
 
-    def call(self, data, training=True):
-        self.always, self._training = True, training
-        return super().call(data, training)
-
-    def draw(self, images):
+    def _drawn(self, images, training):
         rows, columns = images.shape[1] - self.height, images.shape[2] - self.width
-        if not self._training or rows < 0 or columns < 0:
+        if not training or rows < 0 or columns < 0:
             return "middle"
         return [ops.random.randint((images.shape[0],), 0, n + 1, seed=self.generator) for n in (rows, columns)]
 
     def transform(self, images, drawn, interpolation="bilinear"):
-        if drawn == "middle":
+        if isinstance(drawn, str):
             return self._fitted(images, interpolation)
         top, left = drawn
         places = ops.arange(images.shape[0])[:, None, None]
-        return images[places, (top[:, None] + ops.arange(self.height))[:, :, None], (left[:, None] + ops.arange(self.width))[:, None]]
+        return images[
+            places,
+            (top[:, None] + ops.arange(self.height))[:, :, None],
+            (left[:, None] + ops.arange(self.width))[:, None],
+        ]
 
 
 registry.add_area("layers", {name: globals()[name] for name in __all__})

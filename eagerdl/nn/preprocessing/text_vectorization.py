@@ -88,9 +88,17 @@ class TextVectorization(Layer):
                                     "leave it out")  # fmt: skip
             output_sequence_length = positive_int(where, "output_sequence_length", output_sequence_length)
         widths = (ngrams,) if isinstance(ngrams, int) else () if ngrams is None else ngrams
-        if not isinstance(widths, list | tuple) or any(isinstance(n, bool) or not isinstance(n, int) or n < 1 for n in widths):
-            raise ArgumentError(where, "ngrams is a positive int or a tuple of them", f"got {ngrams!r}", "use 2, or (2, 3)")
-        self.standardize, self.split, self.ngrams = standardize, split, list(ngrams) if isinstance(ngrams, tuple) else ngrams
+        if not isinstance(widths, list | tuple) or any(
+            isinstance(n, bool) or not isinstance(n, int) or n < 1 for n in widths
+        ):
+            raise ArgumentError(
+                where, "ngrams is a positive int or a tuple of them", f"got {ngrams!r}", "use 2, or (2, 3)"
+            )
+        self.standardize, self.split, self.ngrams = (
+            standardize,
+            split,
+            list(ngrams) if isinstance(ngrams, tuple) else ngrams,
+        )
         self._widths = tuple(range(1, ngrams + 1)) if isinstance(ngrams, int) else tuple(widths)
         self.output_mode, self.output_sequence_length = output_mode, output_sequence_length
         self.sparse, self.ragged, self.encoding = sparse, ragged, encoding
@@ -117,7 +125,11 @@ class TextVectorization(Layer):
             flat[:] = [text.translate(table) for text in array.ravel().tolist()]
             array = flat.reshape(array.shape)
         if self.split is None:
-            rows = array.reshape(-1, array.shape[-1]).tolist() if array.ndim > 1 else [[text] for text in array.ravel().tolist()]
+            rows = (
+                array.reshape(-1, array.shape[-1]).tolist()
+                if array.ndim > 1
+                else [[text] for text in array.ravel().tolist()]
+            )
         else:
             rows = self._split_up(array)
         if not self._widths:

@@ -82,7 +82,11 @@ class RandomFlip(MovingLayer):
         self.mode = mode
 
     def draw(self, images):
-        return [(axis, self._uniform(images, 0.0, 1.0) < 0.5) for axis, name in ((2, "horizontal"), (1, "vertical")) if name in self.mode]
+        return [
+            (axis, self._uniform(images, 0.0, 1.0) < 0.5)
+            for axis, name in ((2, "horizontal"), (1, "vertical"))
+            if name in self.mode
+        ]
 
     def transform(self, images, drawn, interpolation=None):
         for axis, flipped in drawn:
@@ -212,7 +216,7 @@ class RandomShear(AffineLayer):
 
     Args:
         x_factor: by how much a row slides for each row that it lies lower: a number f for those from -f to f, or
-            (lower, upper), then with a random sign.
+            (lower, upper), with a random sign.
         y_factor: the same of columns.
         interpolation: "bilinear" or "nearest".
         fill_mode: what lies outside of an image: "reflect", "wrap", "constant" or "nearest".
@@ -222,7 +226,7 @@ class RandomShear(AffineLayer):
         kwargs: name, dtype, trainable.
 
     Raises:
-        ArgumentError: for factors outside of [0, 1], or unknown modes.
+        ArgumentError: for factors outside of [-1, 1], or unknown modes.
         ShapeError: for input with other than 3 or 4 axes.
 
     Example:
@@ -236,11 +240,8 @@ class RandomShear(AffineLayer):
                  data_format=None, seed=None, **kwargs):  # fmt: skip
         super().__init__(fill_mode, interpolation, seed, fill_value, data_format, **kwargs)
         self.x_factor, self.y_factor = x_factor, y_factor
-        self._x, self._y = (
-            (0.0 if isinstance(value, list | tuple) else -one[1], one[1]) if not isinstance(value, list | tuple) else one
-            for value, one in ((x_factor, interval(self.where, "x_factor", x_factor, 0.0)),
-                               (y_factor, interval(self.where, "y_factor", y_factor, 0.0)))
-        )  # fmt: skip
+        self._x = interval(self.where, "x_factor", x_factor)
+        self._y = interval(self.where, "y_factor", y_factor)
 
     def matrix(self, images):
         sign = ops.where(self._factors(images, (0.0, 1.0)) < 0.5, -1.0, 1.0)
@@ -271,7 +272,9 @@ class RandomPerspective(MovingLayer):
 
     keys = ("factor", "scale", "interpolation", "fill_value")
 
-    def __init__(self, factor=1.0, scale=1.0, interpolation="bilinear", fill_value=0.0, seed=None, data_format=None, **kwargs):
+    def __init__(
+        self, factor=1.0, scale=1.0, interpolation="bilinear", fill_value=0.0, seed=None, data_format=None, **kwargs
+    ):
         super().__init__(data_format=data_format, seed=seed, **kwargs)
         check_numbers(self.where, 0.0, 1.0, scale=scale)
         check_numbers(self.where, fill_value=fill_value)

@@ -125,8 +125,8 @@ class LambdaCallback(Callback):
         }  # fmt: skip
         for name, function in given.items():
             if name not in EVENTS:
-                raise ArgumentError("LambdaCallback", "an event of Callback is needed", f"got {name!r}{registry.nearest(name, EVENTS)}",
-                                    f"they are {', '.join(EVENTS)}")  # fmt: skip
+                raise ArgumentError("LambdaCallback", "an event of Callback is needed",
+                                    f"got {name!r}{registry.nearest(name, EVENTS)}", f"they are {', '.join(EVENTS)}")  # fmt: skip
             if function is not None:
                 setattr(self, name, function)
 

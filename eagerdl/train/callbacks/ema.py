@@ -38,7 +38,8 @@ class SwapEMAWeights(Callback):
         """(variable, average) of all optimizers that have averages; none before their first step."""
         found = [one for one in optimizers_of("SwapEMAWeights", self.model).values() if one.use_ema]
         if not found:
-            raise ArgumentError("SwapEMAWeights", "the optimizer must keep averages", "it has use_ema=False", "make it with use_ema=True")
+            raise ArgumentError("SwapEMAWeights", "the optimizer must keep averages", "it has use_ema=False",
+                                "make it with use_ema=True")  # fmt: skip
         return [pair for one in found if one.built and int(one._iterations) for pair in zip(one._model_variables, one._averages)]
 
     def _put_averages(self):

@@ -78,8 +78,8 @@ class LearningRateScheduler(Callback):
             try:
                 rate = float("x" if isinstance(found, bool | str) else found)
             except (TypeError, ValueError):
-                raise DTypeError("LearningRateScheduler", "schedule must return a number", f"for epoch {epoch} it returned {found!r:.60}",
-                                 "return the learning rate as a float") from None  # fmt: skip
+                raise DTypeError("LearningRateScheduler", "schedule must return a number",
+                                 f"for epoch {epoch} it returned {found!r:.60}", "return the learning rate as a float") from None  # fmt: skip
             optimizer.learning_rate = rate
             if self.verbose:
                 print_message(f"Epoch {epoch + 1}: {name and name + ' '}learning rate is set to {rate:g}")

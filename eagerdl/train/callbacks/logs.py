@@ -41,7 +41,7 @@ class LogFile(Callback):
         if self._file is None:
             path = Path(self.filename)
             path.parent.mkdir(parents=True, exist_ok=True)
-            self._file = open(path, "r+b" if path.exists() else "w+b")  # noqa: SIM115: kept open for the run
+            self._file = open(path, "r+b" if path.exists() else "w+b")
             self._file.truncate(self._size)
             self._file.seek(0, os.SEEK_END)
             if self._size and not self._ends_in_newline():

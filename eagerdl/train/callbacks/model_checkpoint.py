@@ -47,8 +47,8 @@ class ModelCheckpoint(Monitor):
                  save_freq="epoch", initial_value_threshold=None):  # fmt: skip
         super().__init__(monitor, mode, initial_value_threshold)
         if save_freq != "epoch" and (isinstance(save_freq, bool) or not isinstance(save_freq, int) or save_freq < 1):
-            raise ArgumentError("ModelCheckpoint.save_freq", "'epoch' or a positive number of steps is needed", f"got {save_freq!r}",
-                                "choose one of them")  # fmt: skip
+            raise ArgumentError("ModelCheckpoint.save_freq", "'epoch' or a positive number of steps is needed",
+                                f"got {save_freq!r}", "choose one of them")  # fmt: skip
         self.filepath, self.verbose = os.fspath(filepath), verbose
         self.save_best_only, self.save_weights_only, self.save_freq = save_best_only, save_weights_only, save_freq
         endings = WEIGHTS if save_weights_only else MODEL

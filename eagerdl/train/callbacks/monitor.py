@@ -89,6 +89,6 @@ class Monitor(Callback):
             return None
         self._seen = True
         if getattr(value, "size", 1) != 1:
-            raise ArgumentError(f"{type(self).__name__}.monitor", "one number is needed", f"{self.monitor!r} has shape {value.shape}",
-                                "monitor another metric")  # fmt: skip
+            raise ArgumentError(f"{type(self).__name__}.monitor", "one number is needed",
+                                f"{self.monitor!r} has shape {value.shape}", "monitor another metric")  # fmt: skip
         return float(value.item() if isinstance(value, Tensor) else value)

@@ -71,10 +71,10 @@ class ReduceLROnPlateau(Monitor):
             rate = float(optimizer.learning_rate)
             # The variable is float32: min_lr, once set, reads back a little above or below.
             if rate > self.min_lr * (1 + 1e-6):
-                optimizer.learning_rate = max(rate * self.factor, self.min_lr)
+                new = optimizer.learning_rate = max(rate * self.factor, self.min_lr)
                 reduced = True
                 if self.verbose:
-                    print_message(f"Epoch {epoch + 1}: {name and name + ' '}learning rate is reduced to {float(optimizer.learning_rate):g}")
+                    print_message(f"Epoch {epoch + 1}: {name and name + ' '}learning rate is reduced to {new:g}")
         return reduced
 
     def in_cooldown(self):

@@ -61,10 +61,12 @@ class TensorBoard(Callback):
                                 "leave it out; Python's cProfile shows where a step spends its time")  # fmt: skip
         for name, value in (("histogram_freq", histogram_freq), ("embeddings_freq", embeddings_freq)):
             if not isinstance(value, int) or value < 0:
-                raise ArgumentError(f"TensorBoard.{name}", "a number of epochs, or 0, is needed", f"got {value!r}", "choose another")
+                raise ArgumentError(f"TensorBoard.{name}", "a number of epochs, or 0, is needed", f"got {value!r}",
+                                    "choose another")  # fmt: skip
         if update_freq not in ("epoch", "batch") and (not isinstance(update_freq, int) or update_freq < 1):
             raise ArgumentError("TensorBoard.update_freq", "'epoch', 'batch' or a positive number of steps is needed",
-                                f"got {update_freq!r}{registry.nearest(update_freq, ('epoch', 'batch'))}", "choose one")  # fmt: skip
+                                f"got {update_freq!r}{registry.nearest(update_freq, ('epoch', 'batch'))}",
+                                "choose one of them")  # fmt: skip
         self._make_writer = summary_writer()
         self.log_dir, self.histogram_freq, self.write_graph = os.fspath(log_dir), histogram_freq, write_graph
         self.write_images, self.write_steps_per_second = write_images, write_steps_per_second
@@ -164,8 +166,8 @@ class TensorBoard(Callback):
                 table = layer.weights[0].numpy()
                 labels = self._labels.get(layer.name, self._labels.get(None))
                 if labels is not None and len(labels) != len(table):
-                    raise ArgumentError("TensorBoard.embeddings_metadata", f"one label for each of the {len(table)} rows of "
-                                        f"{layer.name!r} is needed", f"the file has {len(labels)}", "write one line for each")  # fmt: skip
+                    raise ArgumentError("TensorBoard.embeddings_metadata", f"{layer.name!r} has {len(table)} rows",
+                                        f"the file has {len(labels)} labels", "write one line for each")  # fmt: skip
                 self._writer("train").add_embedding(table, metadata=labels, global_step=epoch, tag=layer.name)
 
     def _read_labels(self):

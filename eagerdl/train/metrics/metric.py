@@ -18,6 +18,8 @@ __all__ = ["Metric"]
 @custom(tensors=2, infer=lambda total, count: Spec(total.shape, total.dtype))
 def ratio(total, count):
     """total (...), count (...) -> (...). total / count, and 0 where count is 0: one op, for results are asked for often."""
+    if not total.ndim:
+        return total / count if count else total * 0
     empty = (count == 0).astype(count.dtype)
     return total / (count + empty) * (1 - empty)
 

@@ -6,10 +6,13 @@ from eagerdl import registry
 from eagerdl.ops.conversion import convert_to_tensor
 from eagerdl.ops.reduction import mean, sum
 from eagerdl.ops.shape import broadcast_to, squeeze
+from eagerdl.tensor import Tensor
 from eagerdl.train.losses.loss import fit, mask_of
 from eagerdl.train.metrics.metric import Metric, ratio
 
 __all__ = ["Mean", "MeanMetricWrapper", "Sum"]
+
+NUMBERS = (int, float, type(None))
 
 
 def by_sample(name, values, sample_weight, reduce, dtype):
@@ -102,6 +105,10 @@ class Mean(Metric):
 
     def update_state(self, values, sample_weight=None):
         """Adds values (n, ...), with weights if they are given: a tensor of their shape or of their first axes."""
+        if sample_weight.__class__ in NUMBERS and isinstance(values, Tensor) and values.ndim == 0 and values.dtype == self._dtype:
+            self.total.assign_add(values if sample_weight is None else values * sample_weight)  # a loss: the usual case
+            self.count.assign_add(1 if sample_weight is None else sample_weight)
+            return
         values, weights = by_sample(self.name, values, sample_weight, mean, self._dtype)
         self.total.assign_add(sum(values) if values.ndim else values)
         if weights is None:

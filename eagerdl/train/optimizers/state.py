@@ -9,7 +9,7 @@ import numpy as np
 
 from eagerdl import dtypes, registry
 from eagerdl.errors import ArgumentError, DTypeError, ShapeError
-from eagerdl.nn import initializers
+from eagerdl.nn import calls, initializers
 from eagerdl.nn.arguments import check_numbers
 from eagerdl.nn.module import Module
 from eagerdl.tensor import Tensor
@@ -148,6 +148,7 @@ class OptimizerState(Module):
             self._accumulators_of_gradients = self.add_optimizer_variables(variables, "gradient_accumulator")
         self.build_slots(variables)
         self.built = True
+        calls.made(self)
 
     def build_slots(self, variables):
         """Makes the algorithm's slots, with `add_optimizer_variables`; by default there are none."""
