@@ -1,6 +1,6 @@
 """Files that are whole or not there: atomic writes, and archives of JSON and safetensors.
 
-An archive is an uncompressed zip file with ``metadata.json`` (format and its version), other JSON members, and arrays as
+An archive is an uncompressed zip file with ``metadata.json`` (format, its version, names of the members), other JSON members, and arrays as
 safetensors (huggingface.co/docs/safetensors). Nothing is unpacked into folders and nothing is executed: members are read by
 their known names, each with its checksum, and no array is made that is larger than the file. A file is first written under
 another name, flushed to the disk, and then renamed, so that after a crash either the old or the new one is there.
@@ -207,7 +207,7 @@ def write_archive(path, kind, members, where="save"):
         ArgumentError: for what JSON or safetensors cannot hold.
         OSError: if it cannot be written. The file that was there is as it was in either case.
     """
-    metadata = {"format": f"eagerdl {kind}", "version": VERSION}
+    metadata = {"format": f"eagerdl {kind}", "version": VERSION, "members": list(members)}
     with written(path, where) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
         for name, value in {"metadata.json": metadata, **members}.items():
             member = zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0))
@@ -263,8 +263,9 @@ def _members(archive, path, kind, where, needed, optional):
             raise damaged(where, f"{path.name} has {member.filename!r} twice")
     if "metadata.json" not in found:
         raise damaged(where, f"{path.name} is a zip file of something else")
-    _check_metadata(where, path, _read(archive, found["metadata.json"], where), kind)
-    missing = [name for name in needed if name not in found]
+    metadata = _read(archive, found["metadata.json"], where)
+    _check_metadata(where, path, metadata, kind)
+    missing = [name for name in dict.fromkeys([*needed, *metadata.get("members", [])]) if name not in found]
     if missing:
         raise damaged(where, f"{path.name} lacks {', '.join(missing)}")
     return {name: _read(archive, found[name], where) for name in (*needed, *optional) if name in found}

@@ -1,6 +1,6 @@
 """A small GPT: a decoder-only transformer that reads and writes letters.
 
-    python examples/small_gpt.py [FILE] [--steps 500]
+    python examples/small_gpt.py [FILE] [--steps 5000]
 
 Without a file it reads this one, and writes something like a program. Blocks normalise before each part, as in GPT-2
 (Radford et al., 2019); the schedule and the optimizer are those of nanoGPT (Karpathy, 2022).
@@ -85,7 +85,7 @@ def optimizer(steps, learning_rate):
     return adamw
 
 
-def main(path=None, steps=500, seed=0, verbose="auto"):
+def main(path=None, steps=600, letters=400, seed=0, verbose="auto"):
     edl.utils.set_random_seed(seed)
     text = Path(path or __file__).read_text(encoding="utf-8")
     alphabet = sorted(set(text))
@@ -100,7 +100,7 @@ def main(path=None, steps=500, seed=0, verbose="auto"):
 
     written = start = text[:10]
     print(start, end="")
-    for letter in model.write([number[letter] for letter in start], 400):
+    for letter in model.write([number[letter] for letter in start], letters):
         written += alphabet[letter]
         print(alphabet[letter], end="", flush=True)
     print()
@@ -110,6 +110,7 @@ def main(path=None, steps=500, seed=0, verbose="auto"):
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("path", nargs="?", metavar="FILE", help="a text (default: this program)")
-    parser.add_argument("--steps", type=int, default=500, help="steps of training (default: %(default)s)")
+    parser.add_argument("--steps", type=int, default=600, help="steps of training (default: %(default)s)")
+    parser.add_argument("--letters", type=int, default=400, help="letters to write (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=0, help="default: %(default)s")
     main(**vars(parser.parse_args()))

@@ -41,8 +41,8 @@ class Spec(NamedTuple):
 class Node:
     """One recorded op: how a tensor was computed.
 
-    `inputs` holds each input itself where a rule needs its values (a variable as the tensor that it was then), else its
-    (shape, dtype); numbers as they are. `out` is the array that came out where a rule needs it; for ops with several results a
+    `inputs` holds each input itself where a rule needs its values (a variable as the tensor that it was then), else a Spec of
+    it; numbers as they are. `out` is the array that came out where a rule needs it; for ops with several results a
     tuple of them, or their number. It holds no tensor that came out, which would be a cycle. Later nodes have higher
     serial numbers.
     """
@@ -57,10 +57,6 @@ class Node:
     def is_watched(self):
         """True while some tape could ask for this node."""
         return self.recording is not None and any(core.alive for core in self.recording.members)
-
-    def arguments(self):
-        """The inputs as rules take them: tensors and numbers, and Specs of those whose values were not kept."""
-        return [new_tuple(Spec, x) if x.__class__ is tuple else x for x in self.inputs]
 
     def revive(self):
         """What came out, as a tensor on the graph again; None where it was not kept."""
@@ -241,7 +237,7 @@ def record_unary(primitive, out, x, params):
         return
     node = new_node()
     a = x._array
-    node.inputs = (kept(x) if primitive.keeps[0] else (a.shape, a.dtype),)
+    node.inputs = (kept(x) if primitive.keeps[0] else new_tuple(Spec, (a.shape, a.dtype)),)
     node.out = out._array if primitive.keeps_out else None
     node.params = params
     node.parents = (parent,)
@@ -271,8 +267,8 @@ def record_binary(primitive, out, x1, x2):
     node = new_node()
     keep_left, keep_right = primitive.keeps
     node.inputs = (
-        x1 if x1.__class__ in SCALARS else kept(x1) if keep_left else (x1._array.shape, x1._array.dtype),
-        x2 if x2.__class__ in SCALARS else kept(x2) if keep_right else (x2._array.shape, x2._array.dtype),
+        x1 if x1.__class__ in SCALARS else kept(x1) if keep_left else new_tuple(Spec, (x1._array.shape, x1._array.dtype)),
+        x2 if x2.__class__ in SCALARS else kept(x2) if keep_right else new_tuple(Spec, (x2._array.shape, x2._array.dtype)),
     )
     node.out = out._array if primitive.keeps_out else None
     node.params = ()
@@ -309,7 +305,7 @@ def record(primitive, out, inputs, params):
     keeps = primitive.keeps or (primitive.keep_all,) * len(inputs)
     node.inputs = tuple(
         [
-            x if not isinstance(x, Tensor) else kept(x) if keep else (x._array.shape, x._array.dtype)
+            x if not isinstance(x, Tensor) else kept(x) if keep else Spec(x._array.shape, x._array.dtype)
             for x, keep in zip(inputs, keeps)
         ]
     )

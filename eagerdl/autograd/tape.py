@@ -414,20 +414,26 @@ def sweep(core, targets, cotangents, sources, consume=False):
         g = pending.pop(node)
         if node in wanted:
             gradients[node] = g
-        parents = node.parents
-        if leads is None:
-            needs = [p is not None and (p.recording is solo or belongs(p, core)) for p in parents]
-        else:
+        parents, primitive = node.parents, node.primitive
+        if leads is not None:
             needs = [p in leads for p in parents]
+        elif len(parents) == 2:  # written out: most ops have one or two inputs
+            one, two = parents
+            needs = (
+                one is not None and (one.recording is solo or belongs(one, core)),
+                two is not None and (two.recording is solo or belongs(two, core)),
+            )
+        else:
+            needs = [p is not None and (p.recording is solo or belongs(p, core)) for p in parents]
         if True not in needs:
             continue
-        if node.primitive is PICK:
+        if primitive is PICK:
             _add_result(pending, heap, parents[0], node.params[0], g)
             continue
         out = None if node.out is None else node.revive()
         if g.__class__ is dict:  # an op with several results, of which some were used
             g = tuple([g.get(index) for index in range(node.out if out is None else len(out))])
-        backs = node.primitive.pull(g, out, needs, node.arguments(), node.params)
+        backs = primitive.pull(g, out, needs, node.inputs, node.params)
         for parent, need, back in zip(parents, needs, backs):
             if not need or back is None:
                 continue

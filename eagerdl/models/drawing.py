@@ -11,7 +11,7 @@ FRAME = (12.0, 26.0, 12.0, 12.0)  # room around what a frame holds: left, top, r
 MARGIN, LOOP, HEAD = 10.0, 16.0, 7.0  # around the picture, of a line from a box to itself, of an arrow
 FONT = "Helvetica, Arial, 'Liberation Sans', 'DejaVu Sans', sans-serif"
 FILLS = {"layer": "#263238", "input": "#00695c", "function": "#5d4e37", "model": "#283593"}
-PIXELS = 30000  # matplotlib draws no larger picture
+PIXELS = 16384  # matplotlib draws no larger picture
 
 
 @dataclass
@@ -59,6 +59,7 @@ class Arranged:
     boxes: dict = field(default_factory=dict)
     frames: list = field(default_factory=list)  # (Frame, rectangle)
     lines: list = field(default_factory=list)
+    exits: dict = field(default_factory=dict)  # key of a box with edges out of this frame -> the line from it to the edge of the frame
 
 
 def arrange(frame, edges, rankdir, right_angles):
@@ -89,40 +90,70 @@ def arrange(frame, edges, rankdir, right_angles):
             sizes[item.key] = width + (2 * LOOP if item.key in loops else 0.0), height
             home[item.key] = item.key
 
-    def port(key):
-        """Where the box `key` is, as an offset from the centre of the item that holds it."""
+    out_of = [a for a in home if any(one == a and other not in home for one, other in edges)]
+    into = {home[b] for b in home if any(one not in home and other == b for one, other in edges)}
+    mine = [(a, b) for a, b in edges if a in home and b in home and home[a] != home[b]]
+    busy = {home[a] for a, _ in mine}
+    # What leads out from the midst of the frame gets a way of its own to its lower edge.
+    ways = [a for a in out_of if home[a] in busy]
+    sizes |= {("out", a): (2.0, 0.0) for a in ways}
+
+    def leaving(key):
+        """Where lines from the box `key` leave the item that holds it, as an offset from its centre."""
+        item = home[key]
+        return 0.0 if item == key else left + inner[item].exits[key][-1][0] - sizes[item][0] / 2
+
+    def entering(key):
+        """Where lines to the box `key` meet the item that holds it."""
         item = home[key]
         if item == key:
             return 0.0
         x, _, width, _ = inner[item].boxes[key]
         return left + x + width / 2 - sizes[item][0] / 2
 
-    mine = [(a, b) for a, b in edges if a in home and b in home and home[a] != home[b]]
-    placed = layered(sizes, [(home[a], home[b], port(a), port(b)) for a, b in mine], right_angles)
+    steps = [(home[a], home[b], leaving(a), entering(b)) for a, b in mine]
+    steps += [(home[a], ("out", a), leaving(a), 0.0) for a in ways]
+    sinks = {("out", a) for a in ways} | {home[a] for a in out_of if home[a] not in busy}
+    fresh = into - {home[b] for _, b in mine}
+    placed = layered(sizes, steps, right_angles, first=fresh - busy if not sinks else fresh, last=sinks - fresh)
     out = Arranged(placed.width, placed.height)
     for item in frame.items:
         x, y = placed.corners[item.key]
         width, height = sizes[item.key]
         if isinstance(item, Frame):
             found = inner[item.key]
+
+            def moved(points, x=x + left, y=y + top):
+                return [(x + px, y + py) for px, py in points]
+
             out.frames.append((item, (x, y, width, height)))
-            out.frames += [(one, (x + left + r[0], y + top + r[1], *r[2:])) for one, r in found.frames]
-            out.boxes |= {key: (x + left + r[0], y + top + r[1], *r[2:]) for key, r in found.boxes.items()}
-            out.lines += [[(x + left + px, y + top + py) for px, py in points] for points in found.lines]
+            out.frames += [(one, (*moved([r[:2]])[0], *r[2:])) for one, r in found.frames]
+            out.boxes |= {key: (*moved([r[:2]])[0], *r[2:]) for key, r in found.boxes.items()}
+            out.lines += [moved(points) for points in found.lines]
+            out.exits |= {key: moved(points) for key, points in found.exits.items()}
         elif item.key in loops:
             x, width = x + LOOP, width - 2 * LOOP
             out.boxes[item.key] = x, y, width, height
-            end = x + width
-            out.lines.append([(end, y + 0.3 * height), (end + 12, y + 0.3 * height), (end + 12, y + 0.7 * height), (end, y + 0.7 * height)])
+            end, one, two = x + width, y + 0.3 * height, y + 0.7 * height
+            out.lines.append([(end, one), (end + 12, one), (end + 12, two), (end, two)])
         else:
             out.boxes[item.key] = x, y, width, height
     for (a, b), points in zip(mine, placed.routes):
-        up = points[0][1] > points[-1][1]  # against the flow
-        for key, place in ((a, 0), (b, len(points))):
-            if home[key] != key:  # on to the box inside the frame
-                x, y, width, height = out.boxes[key]
-                points.insert(place, (x + width / 2, y + height if (place == 0) != up else y))
+        against = points[0][1] > points[-1][1]
+        if home[a] != a and not against:
+            points = out.exits[a][:-1] + points if len(out.exits[a]) > 1 else out.exits[a] + points
+        if home[b] != b:  # on to the box inside the frame
+            x, y, width, height = out.boxes[b]
+            points = [*points, (x + width / 2, y + height if against else y)]
         out.lines.append(points)
+    for a in out_of:
+        if a in ways:
+            route = placed.routes[len(mine) + ways.index(a)]
+            out.exits[a] = (out.exits[a] if home[a] != a else []) + route
+        elif home[a] == a:
+            x, y, width, height = out.boxes[a]
+            out.exits[a] = [(x + width / 2, y + height)]
+    out.exits = {a: out.exits[a] for a in out_of}
     return out
 
 

@@ -136,8 +136,8 @@ class Graph:
                 values[id(node.outputs[0])] = out
             else:
                 values.update(zip(map(id, node.outputs), tree.flatten(out)[0]))
-        if isinstance(self.outputs, SymbolicTensor):
-            return values[id(self.outputs)]
+        if len(self.output_leaves) == 1 and not isinstance(self.outputs, dict):  # a list of one is that one, as in Keras
+            return values[id(self.output_leaves[0])]
         return tree.map_structure(value, self.outputs)
 
     def specs(self, inputs):

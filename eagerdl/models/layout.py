@@ -40,13 +40,14 @@ class Slot:
         return self.key is None
 
 
-def layered(sizes, edges, right_angles=True):
+def layered(sizes, edges, right_angles=True, first=(), last=()):
     """A layout of boxes.
 
     Args:
         sizes: key -> (width, height), in the order of preference.
         edges: (key, key, port, port): from, to, and where at the boxes, as offsets from their centres.
         right_angles: whether lines have only vertical and horizontal parts.
+        first, last: keys that stand in the first or last rank; nothing leads to or from them.
 
     Returns:
         A Placed.
@@ -54,10 +55,12 @@ def layered(sizes, edges, right_angles=True):
     if not sizes:
         return Placed({}, [], 0.0, 0.0)
     ranks_of, turned = _ranks(sizes, edges)
+    bottom = max(ranks_of.values())
+    ranks_of |= {key: 0 for key in sizes if key in first} | {key: bottom for key in sizes if key in last}
     ranks, slots, chains = _slots(sizes, edges, ranks_of, turned)
     _order(ranks)
     _coordinates(ranks)
-    _straighten(ranks, chains)
+    _straighten(ranks)
     left = min(slot.x - slot.width / 2 for rank in ranks for slot in rank)
     for rank in ranks:
         for slot in rank:
@@ -229,19 +232,29 @@ def _apart(wanted, weights, widths):
     return [mean + shift for mean, shift in zip(means, shifts)]
 
 
-def _straighten(ranks, chains):
-    """Puts all the slots of a long edge at one x, where there is room for that."""
+def _straighten(ranks):
+    """Puts slots that follow each other, with nothing else before or behind, below each other, where there is room."""
     beside = {id(slot): (rank, place) for rank in ranks for place, slot in enumerate(rank)}
-    for chain in chains:
-        passing = [two for _, (two, _), _ in chain if two.passing]
-        if len(passing) < 2:
-            continue
-        middle = sum(slot.x for slot in passing) / len(passing)
-        for x in sorted({slot.x for slot in passing}, key=lambda x: abs(x - middle)):
-            if all(_fits(*beside[id(slot)], x) for slot in passing):
-                for slot in passing:
-                    slot.x = x
+    for chain in [chain for rank in ranks for slot in rank for chain in [_chain(slot)] if len(chain) > 1]:
+        starts = [slot.x - shift for slot, shift in chain]
+        middle = sum(starts) / len(starts)
+        for x in sorted(set(starts), key=lambda x: abs(x - middle)):
+            if all(_fits(*beside[id(slot)], x + shift) for slot, shift in chain):
+                for slot, shift in chain:
+                    slot.x = x + shift
                 break
+
+
+def _chain(slot):
+    """(slot, offset of its centre) for the slots of the chain that begins here; fewer than two if none does."""
+    if len(slot.above) == 1 and len(slot.above[0][0].below) == 1:
+        return []
+    chain, shift = [(slot, 0.0)], 0.0
+    while len(slot.below) == 1 and len(slot.below[0][0].above) == 1:
+        slot, there, here = slot.below[0]
+        shift += here - there
+        chain.append((slot, shift))
+    return chain
 
 
 def _fits(rank, place, x):

@@ -9,7 +9,7 @@ from eagerdl.models import archive, graph, state_tree, summary
 from eagerdl.models.state_tree import set_state_tree as assign_state_tree
 from eagerdl.nn.layer import Layer, map_shapes, set_mask
 from eagerdl.nn.names import auto_name
-from eagerdl.nn.symbolic import SymbolicTensor
+from eagerdl.nn.symbolic import SymbolicTensor, any_symbolic
 from eagerdl.tensor import TensorSpec
 from eagerdl.train.trainer import Trainer
 
@@ -57,7 +57,7 @@ class Model(Trainer, Layer):
 
     def _set_graph(self, found):
         self._graph = found
-        if takes_graph(type(self)):
+        if takes_graph(type(self)) or any_symbolic(*self._init_arguments):
             self._init_arguments = ((), {})  # the graph says it all
         self.built = True
         self.input_spec = None

@@ -268,8 +268,8 @@ class Diagram:
         if shown["activations"] and activation is not None:
             rows.append(f"Activation: {getattr(activation, 'name', None) or getattr(activation, '__name__', None) or activation!r}")
         if shown["shapes"]:
-            if not isinstance(operation, InputLayer):
-                rows.append(f"Input shape: {shapes.inputs.get(id(operation), '?')}")
+            if id(operation) in shapes.inputs:
+                rows.append(f"Input shape: {shapes.inputs[id(operation)]}")
             rows.append(f"Output shape: {shapes.outputs.get(id(operation), '?')}")
         if shown["dtype"]:
             rows.append(f"Output dtype: {shapes.dtypes.get(id(operation)) or getattr(operation, 'compute_dtype', '?')}")

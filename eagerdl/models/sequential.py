@@ -34,7 +34,7 @@ class Sequential(Model):
 
     def __init__(self, layers=None, trainable=True, name=None):
         super().__init__(name=name)
-        self._sequence = []
+        self._sequence, self._init_arguments = [], ((), {})  # the layers say it all
         self._implied = False  # whether the input was not given, but seen
         for layer in layers or ():
             self._append(layer)

@@ -1,7 +1,7 @@
 """What a layer owns: the variables, layers, seed generators and metrics in its attributes, found when they are asked for."""
 
 from eagerdl.nn.module import Module
-from eagerdl.ops.generators import SeedGenerator
+from eagerdl.ops.generators import Generator, SeedGenerator
 from eagerdl.variable import Variable
 
 PLAIN = frozenset((str, int, float, bool, type(None), bytes, type, type(lambda: None)))
@@ -103,7 +103,7 @@ def _collect(value, found, seen, is_layer, watch=True):
             found.modules.append(value)
             for one in value.variables:
                 _collect(one, found, seen, is_layer)
-    elif isinstance(value, SeedGenerator):
+    elif isinstance(value, SeedGenerator | Generator):
         if id(value) not in seen:
             seen.add(id(value))
             found.seeds.append(value)

@@ -12,7 +12,7 @@ import numpy as np
 
 from eagerdl import devices
 from eagerdl.autograd import Spec, custom, vjp
-from eagerdl.ops.activation import softmax
+from eagerdl.ops.activation import largest, softmax, total
 from eagerdl.ops.arithmetic import where
 from eagerdl.ops.creation import tri
 from eagerdl.ops.elementary import tanh
@@ -146,10 +146,9 @@ def _attend(xs, scale, causal):
         hidden = _of(added, piece, b)
         if hidden is not None:
             w += hidden
-        if s:
-            w -= np.maximum.reduce(w, -2, None, None, True)
+        w -= largest(w, -2)
         np.exp(w, out=w)
-        w /= np.add.reduce(w, -2, None, None, True)
+        w /= total(w, -2)
         xp.matmul(w.swapaxes(-1, -2), values[piece], out=results[piece])
     return out, weights
 

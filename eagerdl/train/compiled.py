@@ -1,5 +1,7 @@
 """What `compile` makes of losses and metrics: for each output of a model its loss, its weight and its metrics."""
 
+import itertools
+
 from eagerdl import ops, registry, tree
 from eagerdl.errors import ArgumentError, DTypeError, ShapeError
 from eagerdl.nn.layer import get_mask
@@ -101,7 +103,7 @@ class CompileLoss:
         self.losses = [_loss_for(where, one, y, p) for one, y, p in zip(given, trues, preds)]
         weights = self.given_weights
         self.weights = [None] * len(names) if weights is None else self.outputs.spread(f"{where}.compile loss_weights", weights, names)
-        if len(names) > 1:
+        if sum(loss is not None for loss in self.losses) > 1:
             self.trackers = [None if loss is None else metrics.Mean(name=f"{name}_loss") for name, loss in zip(names, self.losses)]
 
     def make(self, where, y_true, y_pred):
@@ -142,6 +144,8 @@ class CompileMetrics:
         outputs: the Outputs.
     """
 
+    name = "compile_metrics"
+
     def __init__(self, plain, weighted, outputs):
         for what, given in (("metrics", plain), ("weighted_metrics", weighted)):
             if given is not None and not isinstance(given, list | tuple | dict):
@@ -169,8 +173,15 @@ class CompileMetrics:
                 for one in tree.flatten(mine)[0]:
                     if one is not None:
                         metric = _metric_for(where, one, trues[index], preds[index])
-                        name = metric.name if names[index] is None else f"{names[index]}_{metric.name}"
+                        prefix = "" if names[index] is None or len(names) == 1 else f"{names[index]}_"
+                        name = self._unused([f"{prefix}{metric.name}", *[f"{prefix}weighted_{metric.name}"] * weighted])
                         self.rows.append((index, metric, bool(weighted), name))
+
+    def _unused(self, names):
+        """The first of `names` that no metric has, or the last one with a number."""
+        known = {row[3] for row in self.rows}
+        numbered = (f"{names[-1]}_{count}" for count in itertools.count(1))
+        return next(name for name in itertools.chain(names, numbered) if name not in known)
 
     @property
     def metrics(self):
@@ -183,6 +194,20 @@ class CompileMetrics:
         if self.rows is None:
             self.build(where, *found)
         return found
+
+    @property
+    def variables(self):
+        """Those of the metrics."""
+        return [v for metric in self.metrics for v in metric.variables]
+
+    def reset_state(self):
+        """Lets all metrics begin anew."""
+        for metric in self.metrics:
+            metric.reset_state()
+
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        """As `update`: in loops over `model.metrics` this is one metric among the others."""
+        self.update("compile_metrics", y_true, y_pred, sample_weight)
 
     def update(self, where, y_true, y_pred, sample_weight):
         """Lets every metric see a batch."""
@@ -202,7 +227,7 @@ class CompileMetrics:
             else:
                 metric.update_state(y, p, sample_weight=weight)
 
-    def results(self):
+    def result(self):
         """name -> value."""
         out = {}
         for _, metric, _, name in self.rows or ():

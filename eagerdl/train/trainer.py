@@ -51,7 +51,7 @@ class Trainer:
             metrics: a list of metrics, names or functions; for several outputs a list of lists or a dict.
             weighted_metrics: the same, for metrics that see the sample weights.
             run_eagerly: True keeps steps from being compiled.
-            steps_per_execution: how many steps callbacks see as one.
+            steps_per_execution: how many steps callbacks see as one: they are told where it begins and where it ends.
             jit_compile: whether steps are compiled; "auto" where that is possible.
             auto_scale_loss: whether float16 policies get an optimizer that scales the loss.
 
@@ -67,6 +67,9 @@ class Trainer:
         if run_eagerly and jit_compile is True:
             raise ArgumentError(f"{self.where}.compile", "run_eagerly and jit_compile exclude each other", "both are True",
                                 "choose one of them")  # fmt: skip
+        if not isinstance(steps_per_execution, int) or steps_per_execution < 1:
+            raise ArgumentError(f"{self.where}.compile", "steps_per_execution is an int from 1", f"got {steps_per_execution!r}",
+                                "leave it out for one step")  # fmt: skip
         _check_names(loss)
         self.optimizer = optimizers.get(optimizer)
         policy = getattr(self, "dtype_policy", None)
@@ -78,7 +81,7 @@ class Trainer:
         self.steps_per_execution = steps_per_execution
         self._compile_loss = None if loss is None else CompileLoss(loss, loss_weights, outputs)
         self._compile_metrics = CompileMetrics(metrics, weighted_metrics, outputs) if metrics or weighted_metrics else None
-        self._loss_tracker = None
+        self._loss_tracker = Mean(name="loss")
         self.stop_training, self.compiled = False, True
         self._compile_config = {
             "optimizer": optimizer, "loss": loss, "loss_weights": loss_weights, "metrics": metrics,
@@ -128,7 +131,8 @@ class Trainer:
             loss = self.compute_loss(x, y, y_pred, sample_weight)
             scaled = self.optimizer.scale_loss(loss)
         variables = self.trainable_variables
-        self.optimizer.apply_gradients(zip(tape.gradient(scaled, variables), variables))
+        if variables:  # a frozen model is only measured
+            self.optimizer.apply_gradients(zip(tape.gradient(scaled, variables), variables))
         self.track_loss(loss, x)
         return self.compute_metrics(x, y, y_pred, sample_weight)
 
@@ -180,8 +184,8 @@ class Trainer:
 
     def track_loss(self, loss, x):
         """Lets the mean that is shown as "loss" see the loss of the batch `x`."""
-        if self._loss_tracker is None:
-            self._loss_tracker = metrics.Mean(name="loss")
+        if self._loss_tracker is None:  # a step by hand of a model that is not compiled
+            self._loss_tracker = Mean(name="loss")
         self._loss_tracker.update_state(loss, sample_weight=batch_size_of(x))
 
     def compute_metrics(self, x, y, y_pred, sample_weight=None):
@@ -193,23 +197,19 @@ class Trainer:
     def get_metrics_result(self):
         """name -> value of all metrics now."""
         out = {}
-        compiled = self._compile_metrics.metrics if self._compile_metrics is not None else ()
         for metric in self.metrics:
-            if not any(metric is one for one in compiled):
-                value = metric.result()
-                out.update(value if isinstance(value, dict) else {metric.name: value})
-        if self._compile_metrics is not None:
-            out.update(self._compile_metrics.results())
+            value = metric.result()
+            out.update(value if isinstance(value, dict) else {metric.name: value})
         return out
 
     @property
     def metrics(self):
-        """The mean of the loss, the metrics of `compile`, and those in attributes of the model and its layers."""
+        """The mean of the loss, the metrics of `compile` as one, and those in attributes of the model and its layers."""
         found = [] if self._loss_tracker is None else [self._loss_tracker]
+        if self._compile_metrics is not None:
+            found.append(self._compile_metrics)
         if self._compile_loss is not None:
             found += self._compile_loss.metrics()
-        if self._compile_metrics is not None:
-            found += self._compile_metrics.metrics
         found += super().metrics
         return list({id(one): one for one in found}.values())
 
@@ -256,6 +256,11 @@ class Trainer:
             ArgumentError: if the model is not compiled, or the data is empty or inconsistent.
         """
         self._require_compiled("fit")
+        if self.optimizer is None and type(self).train_step is Trainer.train_step:
+            raise ArgumentError(f"{self.where}.fit", "training needs an optimizer", "the model was compiled with optimizer=None",
+                                "pass one to compile, or override train_step")  # fmt: skip
+        if epochs < 0:
+            raise ArgumentError(f"{self.where}.fit", "epochs is the number of the last epoch", f"got {epochs}", "pass 1 or more")
         if validation_split:
             (x, y, sample_weight), validation_data = train_validation_split((x, y, sample_weight), validation_split)
         source = as_batches(x, y, sample_weight, batch_size=batch_size, shuffle=shuffle, class_weight=class_weight,
@@ -278,7 +283,7 @@ class Trainer:
                     listed.params["initial_epoch"] = progress.epoch
                 logs = loop.train(
                     source, self.train_step, listed, epochs=epochs, initial_epoch=initial_epoch,
-                    steps_per_epoch=steps_per_epoch, validate=interrupts.at_once(validate), reset=self.reset_metrics,
+                    steps_per_epoch=steps_per_epoch, group=self.steps_per_execution, validate=interrupts.at_once(validate), reset=self.reset_metrics,
                     stopped=lambda: self.stop_training, interrupted=lambda: interrupts.asked, progress=progress, journal=journal,
                 )  # fmt: skip
             finally:
@@ -303,8 +308,6 @@ class Trainer:
             return
         x, y, _ = unpack_x_y_sample_weight(map_structure(_as_tensor, source.peek()))
         y_pred = self._untouched(lambda: self(x, training=False))
-        if self._loss_tracker is None:
-            self._loss_tracker = metrics.Mean(name="loss")
         for part in (self._compile_loss, self._compile_metrics):
             if part is not None:
                 part.make(self.where, y, y_pred)
@@ -446,6 +449,9 @@ class Trainer:
             return None
         named = data if isinstance(data, dict) and all(map(_is_data, data.values())) else {"val": data}
         chosen = set(freq) if isinstance(freq, list | tuple | set) else None
+        if chosen is None and (not isinstance(freq, int) or freq < 1):
+            raise ArgumentError(f"{self.where}.fit", "validation_freq is an int from 1, or a list of epochs", f"got {freq!r}",
+                                "leave it out to validate after each epoch")  # fmt: skip
 
         def due(epoch):
             return epoch + 1 in chosen if chosen is not None else (epoch + 1) % freq == 0
