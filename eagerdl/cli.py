@@ -54,7 +54,8 @@ def build_parser() -> Parser:
     demo.add_argument(
         "what",
         nargs="?",
-        choices=DEMOS,
+        # No `choices`: argparse would take the value of a misspelt option for a wrong choice.
+        metavar=f"{{{','.join(DEMOS)}}}",
         default="loop",
         help="loop: digits, from raw ops and a tape (default); fit: digits, by layers and fit; lstm: a poem, letter by letter",
     )
@@ -71,7 +72,7 @@ def build_parser() -> Parser:
         metavar="N",
         help=f"passes over the training data (default: {', '.join(f'{epochs} for {name}' for name, (_, epochs) in DEMOS.items())})",
     )
-    demo.set_defaults(run=run_demo)
+    demo.set_defaults(run=run_demo, error=demo.error)
 
     doctor = commands.add_parser(
         "doctor",
@@ -84,6 +85,8 @@ def build_parser() -> Parser:
 
 def run_demo(arguments: argparse.Namespace) -> int:
     """Train, show, and return 0 if the accuracy is reached."""
+    if arguments.what not in DEMOS:
+        arguments.error(f"there is no demo {arguments.what!r}; choose one of {', '.join(DEMOS)}")
     module, epochs = DEMOS[arguments.what]
     return import_module(f"eagerdl.demo.{module}").run(seed=arguments.seed, epochs=arguments.epochs or epochs)
 

@@ -1,5 +1,7 @@
 """Switches of the whole framework: default dtype and image layout, devices, tracebacks."""
 
+from typing import Any
+
 from eagerdl import devices as _devices
 from eagerdl import dtypes as _dtypes
 from eagerdl.errors import (
@@ -61,7 +63,7 @@ def standardize_data_format(data_format):
 
 
 _policy = None
-_policy_of = None  # installed by `nn`: a DTypePolicy for a name, None for floatx, or a policy
+_policy_of: Any = None  # installed by `nn`: a DTypePolicy for a name, None for floatx, or a policy
 
 
 def dtype_policy():

@@ -167,7 +167,7 @@ def serialize_keras_object(obj):
     name = _names.get(type(obj))
     out = {
         "module": module_name(type(obj)),
-        "class_name": type(obj).__name__,
+        "class_name": vars(type(obj)).get("_config_name", type(obj).__name__),
         "config": serialize_keras_object(obj.get_config()),
         "registered_name": name or (None if area_of(type(obj)) is not None else type(obj).__name__),
     }
@@ -287,7 +287,7 @@ def find(name, registered=None, module=None):
             if name in table:
                 return table[name]
     close = nearest(name, {key for table in AREAS.values() for key in table} | set(_custom))
-    raise ArgumentError("deserialize", "every class of a config must be known", f"{name!r} of {module or 'no module'} is not{close}",
+    raise ArgumentError("deserialize", "every class of a config must be known", f"{name!r} of {module} is not{close}",
                         "decorate it with @edl.saving.register_keras_serializable(), and import it before loading, "
                         f"or pass custom_objects={{{name!r}: ...}}")  # fmt: skip
 

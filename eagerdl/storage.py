@@ -1,9 +1,9 @@
 """Files that are whole or not there: atomic writes, and archives of JSON and safetensors.
 
-An archive is an uncompressed zip file with ``metadata.json`` (format, its version, names of the members), other JSON members, and arrays as
-safetensors (huggingface.co/docs/safetensors). Nothing is unpacked into folders and nothing is executed: members are read by
-their known names, each with its checksum, and no array is made that is larger than the file. A file is first written under
-another name, flushed to the disk, and then renamed, so that after a crash either the old or the new one is there.
+An archive is an uncompressed zip file with ``metadata.json`` (format, its version, names of the members), other JSON members,
+and arrays as safetensors (huggingface.co/docs/safetensors). Nothing is unpacked into folders and nothing is executed: members
+are read by their known names, each with its checksum, and no array is made that is larger than the file. A file is first written
+under another name, flushed to the disk, and then renamed, so that after a crash either the old or the new one is there.
 """
 
 import contextlib
@@ -67,7 +67,9 @@ def written(path, where="save"):
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            with open(os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666), "wb") as file:
+            with open(
+                os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666), "wb"
+            ) as file:
                 yield file
                 file.flush()
                 os.fsync(file.fileno())
@@ -77,8 +79,8 @@ def written(path, where="save"):
                 os.unlink(temporary)
             raise
     except OSError as error:
-        raise OSError(error.errno or errno.EIO, f"[{where}] {str(path)!r} must be writable; {error.strerror or error}; make room or "
-                      "choose another place; what was there before is as it was") from error  # fmt: skip
+        raise OSError(error.errno or errno.EIO, f"[{where}] {str(path)!r} must be writable; {error.strerror or error}; make room "
+                      "or choose another place; what was there before is as it was") from error  # fmt: skip
     _sync_folder(path.parent)
 
 
@@ -132,12 +134,18 @@ def _layout(arrays):
         if array.dtype == np.complex128:
             name, array = name + COMPLEX128, np.stack([array.real, array.imag], -1)
         if array.dtype.type not in _CODES:
-            raise ArgumentError("save", "arrays of numbers are needed", f"{name!r} is {array.dtype}", "convert it first")
+            raise ArgumentError(
+                "save", "arrays of numbers are needed", f"{name!r} is {array.dtype}", "convert it first"
+            )
         parts.append((name, array))
     parts.sort(key=lambda part: -part[1].itemsize)
     header, end = {}, 0
     for name, array in parts:
-        header[name] = {"dtype": _CODES[array.dtype.type], "shape": array.shape, "data_offsets": [end, end + array.nbytes]}
+        header[name] = {
+            "dtype": _CODES[array.dtype.type],
+            "shape": array.shape,
+            "data_offsets": [end, end + array.nbytes],
+        }
         end += array.nbytes
     text = json.dumps(header, separators=(",", ":")).encode()
     text += b" " * (-len(text) % 8)
@@ -160,7 +168,10 @@ def read_arrays(file, size, where="load"):
         dtype, shape, (begin, stop) = _DTYPES.get(part["dtype"]), part["shape"], part["data_offsets"]
         if dtype is None:
             raise damaged(where, f"{name!r} has the unknown dtype {part['dtype']!r}")
-        fits = all(isinstance(n, int) and n >= 0 for n in shape) and stop - begin == math.prod(shape) * np.dtype(dtype).itemsize
+        fits = (
+            all(isinstance(n, int) and n >= 0 for n in shape)
+            and stop - begin == math.prod(shape) * np.dtype(dtype).itemsize
+        )
         if begin != end or stop > size - 8 - head or not fits:
             raise damaged(where, f"{name!r} of shape {shape} does not fit into its place")
         arrays[name] = _filled(file, np.empty(shape, dtype))
@@ -289,7 +300,9 @@ def _check_metadata(where, path, metadata, kind):
     if made is None and isinstance(metadata, dict) and "keras_version" in metadata:
         raise _of_keras(where, kind, path, f"Keras {metadata['keras_version']}")
     if made != f"eagerdl {kind}":
-        raise ArgumentError(where, f"a file with a {kind} of eagerdl is needed", f"{path.name} says {made!r}", "check the path")
+        raise ArgumentError(
+            where, f"a file with a {kind} of eagerdl is needed", f"{path.name} says {made!r}", "check the path"
+        )
     if not isinstance(metadata.get("version"), int) or metadata["version"] > VERSION:
         raise ArgumentError(where, f"a file of format version {VERSION} or before is needed", f"{path.name} has version "
                             f"{metadata.get('version')!r}", "update eagerdl")  # fmt: skip

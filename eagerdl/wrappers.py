@@ -22,7 +22,9 @@ try:
     from sklearn.utils.multiclass import check_classification_targets, type_of_target
     from sklearn.utils.validation import check_is_fitted, validate_data
 except ImportError as error:
-    raise PackageError("wrappers", "scikit-learn 1.6 or later is needed", str(error), 'pip install "eagerdl[sklearn]"') from error
+    raise PackageError(
+        "wrappers", "scikit-learn 1.6 or later is needed", str(error), 'pip install "eagerdl[sklearn]"'
+    ) from error
 
 __all__ = ["SKLearnClassifier", "SKLearnRegressor", "SKLearnTransformer"]
 
@@ -114,7 +116,10 @@ class Estimator(BaseEstimator):
 
     def __sklearn_clone__(self):
         """A copy with the same arguments and no fitted model; the given model is not trained by any copy, so they share it."""
-        made = {name: value if isinstance(value, Model) else copy.deepcopy(value) for name, value in self.get_params(False).items()}
+        made = {
+            name: value if isinstance(value, Model) else copy.deepcopy(value)
+            for name, value in self.get_params(False).items()
+        }
         return type(self)(**made)
 
 
@@ -148,13 +153,15 @@ class SKLearnClassifier(ClassifierMixin, Estimator):
         if reset:
             kind = type_of_target(y, raise_unknown=True)
             if kind not in ("binary", "multiclass"):
-                raise ValueError(f"[SKLearnClassifier] one label for each sample is needed; y is {kind}; Only binary and multiclass "
-                                 "classification are supported")  # fmt: skip
+                raise ValueError(f"[SKLearnClassifier] one label for each sample is needed; y is {kind}; Only binary and "
+                                 "multiclass classification are supported")  # fmt: skip
             every = y if self._given_classes is None else self._given_classes
             self._encoder = OneHotEncoder(sparse_output=False, dtype=np.float32).fit(np.reshape(every, (-1, 1)))
             self.classes_ = self._encoder.categories_[0]
             if len(self.classes_) < 2:
-                raise ValueError(f"[SKLearnClassifier] Classifier can't train when only one class is present: {self.classes_}")
+                raise ValueError(
+                    f"[SKLearnClassifier] Classifier can't train when only one class is present: {self.classes_}"
+                )
         return self._encoder.transform(np.reshape(y, (-1, 1)))
 
     _given_classes = None
@@ -194,7 +201,9 @@ class SKLearnRegressor(RegressorMixin, Estimator):
 
     def _encoded(self, y, reset):
         if y is None:
-            raise ValueError("[SKLearnRegressor] targets are needed; requires y to be passed, but the target y is None; pass y")
+            raise ValueError(
+                "[SKLearnRegressor] targets are needed; requires y to be passed, but the target y is None; pass y"
+            )
         self._flat, self._dtype = y.ndim == 1, y.dtype if y.dtype.kind == "f" else np.dtype(np.float64)
         return y.reshape(-1, 1) if self._flat else y
 

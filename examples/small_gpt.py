@@ -56,7 +56,7 @@ class GPT(edl.Model):
             x = block(x, training=training)
         return self.norm(x) @ self.letters.embeddings.mT  # one matrix reads and writes
 
-    def write(self, letters, count, temperature=0.8):
+    def write(self, letters, count, temperature=0.5):
         """Yields `count` letters that follow `letters`, one after the other."""
         letters = list(letters)
         for _ in range(count):

@@ -75,6 +75,50 @@ def test_demo_draws_in_ascii_where_the_output_knows_no_blocks():
     assert "##" in result.stdout
 
 
+@pytest.fixture(scope="module")
+def demo_fit():
+    return eagerdl("demo", "fit", "--epochs", "5")
+
+
+def test_demo_fit_reaches_its_accuracy_and_draws(demo_fit):
+    assert (demo_fit.returncode, demo_fit.stderr) == (0, "")
+    assert len(re.findall(r"^Epoch \d/5 .* val_accuracy: ", demo_fit.stdout, re.MULTILINE)) == 5
+    assert re.search(r"says (\d), is \1\b", demo_fit.stdout)
+    accuracy = float(re.search(r"test accuracy ([\d.]+)% after 5 epochs", demo_fit.stdout).group(1))
+    assert 96 <= accuracy <= 100
+
+
+def test_demo_fit_repeats_its_weights_bit_for_bit():
+    first, again, other = (weights(eagerdl("demo", "fit", "--epochs", "1", "--seed", seed)) for seed in "556")
+    assert first == again != other
+
+
+def test_demo_fit_says_when_the_accuracy_is_not_reached():
+    result = eagerdl("demo", "fit", "--epochs", "1")
+    assert result.returncode == 1
+    assert re.search(
+        r"\[eagerdl demo fit\] the test accuracy must reach 96%; got [\d.]+% after 1 epoch;", result.stderr
+    )
+
+
+def test_demo_lstm_writes_after_each_epoch_and_says_what_it_does_not_know():
+    result, again = (eagerdl("demo", "lstm", "--epochs", "2") for _ in range(2))
+    assert result.returncode == 1
+    lines = re.findall(r"^epoch +\d/2  loss (\d+\.\d+)  Tyger.{50}$", result.stdout, re.MULTILINE)
+    assert len(lines) == 2 and float(lines[1]) < float(lines[0])
+    assert "\x1b" not in result.stdout
+    message = r"\[eagerdl demo lstm\] 95% of the letters must be known; got [\d.]+% after 2 epochs; train longer"
+    assert re.search(message, result.stderr)
+    assert weights(again) == weights(result)
+
+
+@pytest.mark.slow
+def test_demo_lstm_learns_the_poem_by_heart():
+    result = eagerdl("demo", "lstm")
+    assert (result.returncode, result.stderr) == (0, "")
+    assert "Did he who made the Lamb make thee?" in result.stdout
+
+
 def test_version_is_the_one_in_pyproject():
     declared = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
     assert edl.__version__ == declared
@@ -93,7 +137,8 @@ def test_without_a_command_the_help_appears(capsys):
         (["demo", "--epochs", "many"], r"argument --epochs: must be a whole number .*; got 'many'"),
         (["demo", "--seed", "-1"], r"argument --seed: .* of at least 0 and at most \d+; got '-1'"),
         (["demo", "--seed", str(2**32)], r"argument --seed: must be a whole number"),
-        (["demo", "--epoch-count", "3"], r"unrecognized arguments: --epoch-count 3"),
+        (["demo", "--epoch-count", "3"], r"unrecognized arguments: --epoch-count"),
+        (["demo", "ftt"], r"there is no demo 'ftt'; choose one of loop, fit, lstm"),
         (["dmeo"], r"invalid choice: 'dmeo' \(choose from '?demo'?, '?doctor'?\)"),
     ],
 )

@@ -32,17 +32,17 @@ def test_every_example_says_what_it_shows_and_how_to_run_it(name, monkeypatch, c
 
 
 def test_an_example_runs_as_a_program():
-    command = [sys.executable, str(EXAMPLES / "handwritten_loop.py"), "--epochs", "2"]
+    command = [sys.executable, str(EXAMPLES / "handwritten_loop.py"), "--epochs", "1"]
     result = subprocess.run(command, cwd=EXAMPLES.parent, capture_output=True, text=True, timeout=120)
     assert (result.returncode, result.stderr) == (0, "")
-    assert result.stdout.count("test accuracy") == 2
+    assert result.stdout.count("test accuracy") == 1
 
 
 def test_handwritten_loop_learns_and_a_seed_repeats_it():
     loss, accuracy = example("handwritten_loop").main(epochs=3, seed=1)
     assert loss < 1.0 and accuracy > 0.8
-    assert example("handwritten_loop").main(epochs=3, seed=1) == (loss, accuracy)
-    assert example("handwritten_loop").main(epochs=3, seed=2) != (loss, accuracy)
+    once, again, other = (example("handwritten_loop").main(epochs=1, seed=seed) for seed in (1, 1, 2))
+    assert once == again and once != other
 
 
 def test_convnet_fit_learns():
@@ -52,7 +52,7 @@ def test_convnet_fit_learns():
 
 
 def test_gan_moves_from_noise_towards_digits():
-    history, images, drawn = example("gan").main(epochs=4, verbose=0)
+    history, images, drawn = example("gan").main(epochs=3, verbose=0)
     assert set(history) == {"d_loss", "g_loss"} and np.isfinite(list(history.values())).all()
     assert drawn.shape == (100, 64) and np.abs(drawn).max() <= 1
     # Where real images have ink the drawn ones have it: before training the correlation is near 0.
@@ -70,11 +70,11 @@ def test_gan_trains_both_networks():
 
 
 def test_multi_input_learns_both_outputs():
-    history, scores = example("multi_input").main(epochs=2, count=3000, verbose=0)
+    history, scores = example("multi_input").main(epochs=2, count=2000, verbose=0)
     assert history["result_loss"][1] < history["result_loss"][0]
     assert history["larger_loss"][1] < history["larger_loss"][0]
     assert {"result_accuracy", "larger_accuracy"} <= set(scores)
-    assert scores["larger_accuracy"] > 0.6
+    assert scores["larger_accuracy"] > 0.55
 
 
 def test_multi_input_labels_are_right():
@@ -132,8 +132,8 @@ def test_small_gpt_learns_and_writes(tmp_path):
     text = "the cat sat on the mat. " * 20
     path = tmp_path / "text.txt"
     path.write_text(text)
-    history, written = example("small_gpt").main(path, steps=20, letters=30, verbose=0)
-    assert history["loss"][-1] < 0.8 * history["loss"][0]
+    history, written = example("small_gpt").main(path, steps=12, letters=30, verbose=0)
+    assert history["loss"][-1] < 0.85 * history["loss"][0]
     assert set(written) <= set(text) and len(written) == 40
 
 
@@ -147,5 +147,5 @@ def test_small_gpt_sees_nothing_of_what_follows():
 
 
 def test_sklearn_pipeline_finds_a_good_model():
-    best, score = example("sklearn_pipeline").main(epochs=12)
-    assert best > 0.85 and score > 0.85
+    best, score = example("sklearn_pipeline").main(epochs=8)
+    assert best > 0.8 and score > 0.8

@@ -9,7 +9,8 @@ import pytest
 from layer_cases import ROWS
 
 import eagerdl as edl
-from eagerdl.nn.layer import get_mask, map_shapes, set_mask
+from eagerdl.nn.layer import get_mask, set_mask
+from eagerdl.nn.shapes import map_shapes
 from eagerdl.tree import flatten, map_structure
 
 

@@ -34,7 +34,9 @@ def test_core_and_common_names_exist_with_their_signatures(name):
     check_signature(name)
 
 
-@pytest.mark.parametrize("name", sorted(name for name in SIGNATURES if name not in PROMISED and find(name) is not MISSING))
+@pytest.mark.parametrize(
+    "name", sorted(name for name in SIGNATURES if name not in PROMISED and find(name) is not MISSING)
+)
 def test_rare_names_that_exist_have_their_signatures(name):
     check_signature(name)
 

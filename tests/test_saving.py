@@ -122,9 +122,7 @@ def test_training_goes_on_after_loading_as_if_nothing_had_been(make, optimizer, 
     assert one.history == two.history
     same(model, again)
     assert np.array_equal(model.predict(X, verbose=0), again.predict(X, verbose=0))
-    again.save(tmp_path / "n.keras")
-    model.save(tmp_path / "m.keras")
-    assert os.listdir(tmp_path).sort() == ["m.keras", "n.keras"].sort()
+    assert os.listdir(tmp_path) == ["m.keras"]
 
 
 def test_several_inputs_and_outputs(tmp_path):
@@ -135,7 +133,11 @@ def test_several_inputs_and_outputs(tmp_path):
     given = {"a": X[:, :3], "b": np.arange(48).reshape(12, 4) % 9}
     model.save(tmp_path / "m.keras")
     want, got = model(given), edl.models.load_model(tmp_path / "m.keras")(given)
-    assert np.array_equal(want["p"], got["p"]) and np.array_equal(want["q"][0], got["q"][0]) and np.array_equal(want["q"][1], X[:, :3])
+    assert (
+        np.array_equal(want["p"], got["p"])
+        and np.array_equal(want["q"][0], got["q"][0])
+        and np.array_equal(want["q"][1], X[:, :3])
+    )
 
 
 def test_subclass_that_takes_integers_and_builds_at_its_first_call(tmp_path):
@@ -164,7 +166,8 @@ def test_layers_that_were_frozen_after_the_first_steps(tmp_path):
     again = edl.models.load_model(tmp_path / "m.keras")
     same(model, again)
     assert [v.trainable for v in again.variables] == [v.trainable for v in model.variables]
-    assert model.fit(X, Y, verbose=0).history == again.fit(X, Y, verbose=0).history
+    one, two = [m.fit(X, Y, verbose=0, shuffle=False) for m in (model, again)]
+    assert one.history == two.history
     same(model, again)
 
 
@@ -221,7 +224,9 @@ def test_weights_move_between_models_of_the_same_code(make, tmp_path):
 
 
 def mlp(*units, names=True):
-    return edl.Sequential([edl.Input((5,)), *[edl.layers.Dense(n, name=f"d{i}" if names else None) for i, n in enumerate(units)]])
+    return edl.Sequential(
+        [edl.Input((5,)), *[edl.layers.Dense(n, name=f"d{i}" if names else None) for i, n in enumerate(units)]]
+    )
 
 
 @pytest.mark.parametrize("other", [(4, 3), (4, 2, 2), (4,), (3, 2)], ids=str)
@@ -262,7 +267,9 @@ def test_loading_by_name(tmp_path):
     before = values(model)
     model.load_weights(path, by_name=True)
     assert unchanged(model, [*before[:2], *[v.numpy() for v in source.layers[1].weights]])
-    nested = edl.Sequential([edl.Input((5,)), mlp(5, 5), edl.Sequential([edl.Input((5,)), edl.layers.Dense(5, name="d0")], name="two")])
+    nested = edl.Sequential(
+        [edl.Input((5,)), mlp(5, 5), edl.Sequential([edl.Input((5,)), edl.layers.Dense(5, name="d0")], name="two")]
+    )
     with pytest.raises(ArgumentError, match=r"several are named 'd0'"):
         nested.load_weights(path, by_name=True)
 
@@ -404,7 +411,7 @@ def whole(tmp_path_factory):
 
 
 def test_truncated_files(whole, tmp_path):
-    model, data = whole
+    _, data = whole
     path, target = tmp_path / "m.keras", mlp(3, 2)
     before = values(target)
     for length in [0, 1, 3, 4, 10, len(data) - 1, *range(0, len(data), max(1, len(data) // 60))]:
@@ -598,7 +605,9 @@ def test_arrays_of_all_kinds_come_back(tmp_path):
     found = storage.read_archive(tmp_path / "a", "test", needed=["arrays.safetensors"])["arrays.safetensors"]
     assert found.keys() == ARRAYS.keys()
     for name, array in ARRAYS.items():
-        assert found[name].shape == np.shape(array) and found[name].dtype == np.asarray(array).dtype.newbyteorder("="), name
+        assert found[name].shape == np.shape(array) and found[name].dtype == np.asarray(array).dtype.newbyteorder(
+            "="
+        ), name
         assert np.array_equal(found[name], array) and found[name].flags.writeable, name
 
 
@@ -608,7 +617,9 @@ def test_arrays_are_what_safetensors_reads_and_writes(tmp_path):
         found = safetensors.numpy.load(archive.read("arrays.safetensors"))
     assert np.array_equal(found["x"], X) and np.array_equal(found["y"], np.arange(3))
     data = safetensors.numpy.save({"x": X, "y": np.arange(3, dtype="int16")}, metadata={"made by": "safetensors"})
-    path = forged(tmp_path / "b", [("metadata.json", {"format": "eagerdl test", "version": 1}), ("arrays.safetensors", data)])
+    path = forged(
+        tmp_path / "b", [("metadata.json", {"format": "eagerdl test", "version": 1}), ("arrays.safetensors", data)]
+    )
     found = storage.read_archive(path, "test", needed=["arrays.safetensors"])["arrays.safetensors"]
     assert np.array_equal(found["x"], X) and np.array_equal(found["y"], np.arange(3))
 
@@ -630,7 +641,10 @@ def test_saving_needs_no_further_copies(tmp_path):
 
     model = edl.Sequential([edl.Input((1000,)), edl.layers.Dense(2000), edl.layers.Dense(1000)])
     size = sum(v.numpy().nbytes for v in model.variables)
-    for call, most in [(lambda: model.save(tmp_path / "m.keras"), 1.2), (lambda: edl.models.load_model(tmp_path / "m.keras"), 3.5)]:
+    for call, most in [
+        (lambda: model.save(tmp_path / "m.keras"), 1.2),
+        (lambda: edl.models.load_model(tmp_path / "m.keras"), 3.5),
+    ]:
         tracemalloc.start()
         call()
         peak = tracemalloc.get_traced_memory()[1]

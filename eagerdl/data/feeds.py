@@ -103,8 +103,9 @@ class Batches:
 
     def reset(self):
         """Lets the next epoch begin with the first batch, also where epochs have `steps`; generators cannot."""
+        self._resumed = False
         if self.rewinds:
-            self._walk, self._round, self._resumed = None, 0, False
+            self._walk, self._round = None, 0
 
     def _renewed(self, steps, fresh):
         """What to do when the data end where a batch is needed: True if a new pass begins in this epoch."""

@@ -64,14 +64,18 @@ class Function:
         if inspect.ismethod(self.python_function) is False and len(args) == len(specs) + 1:
             return (args[0], *self._pairs(where, specs, args[1:]))
         if len(args) != len(specs):
-            raise ShapeError(where, f"{len(specs)} arguments are needed, as in input_signature", f"got {len(args)}", "pass all of them")
+            raise ShapeError(
+                where, f"input_signature has {len(specs)} arguments", f"got {len(args)}", "pass all of them"
+            )
         return self._pairs(where, specs, args)
 
     def _pairs(self, where, specs, args):
         def fit(spec, x):
             x = from_array(to_array(x, spec.dtype)) if not hasattr(x, "_node") else x
             if not spec.is_compatible_with(TensorSpec(x.shape, x.dtype)):
-                raise ShapeError(where, f"an argument must fit {spec}", f"got shape {x.shape}, dtype {x.dtype}", "convert or reshape it")
+                raise ShapeError(
+                    where, f"an argument must fit {spec}", f"got {x.shape} {x.dtype}", "convert or reshape it"
+                )
             return x
 
         return tuple(tree.map_structure(fit, list(specs), list(args)))

@@ -19,7 +19,12 @@ def _check(where, path, endings, overwrite):
         raise ArgumentError(where, f"the name ends in {' or '.join([endings] if isinstance(endings, str) else endings[:1])}",
                             f"got {str(path)!r}", "choose such a name")  # fmt: skip
     if path.exists() and not overwrite:
-        raise ArgumentError(where, "overwrite=False keeps existing files", f"{str(path)!r} exists", "use another name, or overwrite=True")
+        raise ArgumentError(
+            where,
+            "overwrite=False keeps existing files",
+            f"{str(path)!r} exists",
+            "use another name, or overwrite=True",
+        )
     return path
 
 
@@ -38,12 +43,18 @@ def save_model(model, filepath, overwrite=True, zipped=None, include_optimizer=T
         DTypeError: if a part of the model has no config.
     """
     if kwargs or zipped is False:
-        raise ArgumentError("save_model", "a model is one zipped file", f"got {kwargs or {'zipped': False}}", "leave that out")
+        raise ArgumentError(
+            "save_model", "a model is one zipped file", f"got {kwargs or {'zipped': False}}", "leave that out"
+        )
     path = _check("save_model", filepath, MODEL, overwrite)
     config = registry.serialize_keras_object(model)
     if not include_optimizer:
         config.pop("compile_config", None)
-    members = {"config.json": config, "names.json": weights.names_of(model), "weights.safetensors": weights.state_of(model)}
+    members = {
+        "config.json": config,
+        "names.json": weights.names_of(model),
+        "weights.safetensors": weights.state_of(model),
+    }
     optimizer = getattr(model, "optimizer", None)
     if include_optimizer and optimizer is not None and optimizer.built:
         store = {}
@@ -89,7 +100,9 @@ def load_model(filepath, custom_objects=None, compile=True, safe_mode=True):
         if compile and compiled is not None:
             model.compile_from_config(compiled)
             if "optimizer.safetensors" in members and model.optimizer is not None:
-                _load_optimizer(model, members["optimizer.safetensors"], members.get("optimizer.json", {}).get("built_with"))
+                _load_optimizer(
+                    model, members["optimizer.safetensors"], members.get("optimizer.json", {}).get("built_with")
+                )
     return model
 
 
@@ -130,9 +143,13 @@ def load_weights(model, filepath, skip_mismatch=False, by_name=False, **kwargs):
         ShapeError: if the weights do not fit; the model is as before then.
     """
     if kwargs:
-        raise ArgumentError("load_weights", "the arguments are skip_mismatch and by_name", f"got {', '.join(kwargs)}", "leave that out")
+        raise ArgumentError(
+            "load_weights", "the arguments are skip_mismatch and by_name", f"got {', '.join(kwargs)}", "leave that out"
+        )
     kind = "model" if str(filepath).endswith(MODEL) else "weights"
-    members = storage.read_archive(filepath, kind, "load_weights", ["weights.safetensors"], ["names.json"] if by_name else [])
+    members = storage.read_archive(
+        filepath, kind, "load_weights", ["weights.safetensors"], ["names.json"] if by_name else []
+    )
     names = members.get("names.json") if by_name else None
     if by_name and not isinstance(names, dict):
         raise storage.damaged("load_weights", "it has no names of layers")
@@ -140,4 +157,6 @@ def load_weights(model, filepath, skip_mismatch=False, by_name=False, **kwargs):
         f"{model.where}.load_weights", model, members["weights.safetensors"], skip_mismatch=skip_mismatch, names=names
     )
     if skipped:
-        warnings.warn(f"[{model.where}.load_weights] skipped layers that do not fit: {', '.join(skipped)}", stacklevel=3)
+        warnings.warn(
+            f"[{model.where}.load_weights] skipped layers that do not fit: {', '.join(skipped)}", stacklevel=3
+        )

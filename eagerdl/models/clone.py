@@ -30,7 +30,7 @@ def clone_model(model, input_tensors=None, clone_function=None, call_function=No
         (2, 3)
     """
     if kwargs:
-        raise ArgumentError("clone_model", "the arguments must be known", f"got {', '.join(kwargs)}", "see help(edl.models.clone_model)")
+        raise ArgumentError("clone_model", "the arguments must be known", f"got {', '.join(kwargs)}", "see help()")
 
     def clone(layer):
         if recursive and clone_function is not None and isinstance(layer, Model):
@@ -78,7 +78,9 @@ def _clone_graph(model, input_tensors, clone, call):
     for node in old.nodes:
         operation = node.operation
         if id(operation) not in copies:
-            copies[id(operation)] = clone(operation) if isinstance(operation, Layer) else FunctionOp(operation.function, operation.name)
+            copies[id(operation)] = (
+                clone(operation) if isinstance(operation, Layer) else FunctionOp(operation.function, operation.name)
+            )
         made = copies[id(operation)]
         args, named = tree.map_structure(value, (node.args, dict(node.named)))
         if isinstance(made, FunctionOp):
@@ -105,7 +107,9 @@ def model_from_json(json_string, custom_objects=None):
     try:
         config = json.loads(json_string)
     except ValueError as error:
-        raise ArgumentError("model_from_json", "a JSON string is needed", str(error), "pass what model.to_json() gave") from None
+        raise ArgumentError(
+            "model_from_json", "a JSON string is needed", str(error), "pass what model.to_json() gave"
+        ) from None
     if not isinstance(config, dict) or "class_name" not in config:
         raise ArgumentError("model_from_json", "the config of a model is needed", f"got {json_string!r:.60}",
                             "pass what model.to_json() gave")  # fmt: skip

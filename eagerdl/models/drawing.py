@@ -2,6 +2,7 @@
 
 import html
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from eagerdl.errors import PackageError
 from eagerdl.models.layout import layered
@@ -38,7 +39,7 @@ class Frame:
 def text_width(text, bold=False):
     """About how wide a text is in a font such as Helvetica."""
     units = sum(3 if c in "iljtf.,:;'|![]()I -/" else 9 if c in "mwMW@%" else 7.2 if c.isupper() else 5.8 for c in text)
-    return units * SIZE / 10.5 * (1.06 if bold else 1.0)
+    return units * SIZE / 10.5 * (1.12 if bold else 1.0)
 
 
 def box_size(box):
@@ -59,7 +60,9 @@ class Arranged:
     boxes: dict = field(default_factory=dict)
     frames: list = field(default_factory=list)  # (Frame, rectangle)
     lines: list = field(default_factory=list)
-    exits: dict = field(default_factory=dict)  # key of a box with edges out of this frame -> the line from it to the edge of the frame
+    exits: dict = field(
+        default_factory=dict
+    )  # key of a box with edges out of this frame -> the line from it to the edge of the frame
 
 
 def arrange(frame, edges, rankdir, right_angles):
@@ -95,7 +98,7 @@ def arrange(frame, edges, rankdir, right_angles):
     mine = [(a, b) for a, b in edges if a in home and b in home and home[a] != home[b]]
     busy = {home[a] for a, _ in mine}
     # What leads out from the midst of the frame gets a way of its own to its lower edge.
-    ways = [a for a in out_of if home[a] in busy]
+    ways = [a for a in out_of if home[a] in busy or (home[a] in into and len(frame.items) > 1)]
     sizes |= {("out", a): (2.0, 0.0) for a in ways}
 
     def leaving(key):
@@ -113,9 +116,8 @@ def arrange(frame, edges, rankdir, right_angles):
 
     steps = [(home[a], home[b], leaving(a), entering(b)) for a, b in mine]
     steps += [(home[a], ("out", a), leaving(a), 0.0) for a in ways]
-    sinks = {("out", a) for a in ways} | {home[a] for a in out_of if home[a] not in busy}
-    fresh = into - {home[b] for _, b in mine}
-    placed = layered(sizes, steps, right_angles, first=fresh - busy if not sinks else fresh, last=sinks - fresh)
+    last = {("out", a) for a in ways} | {home[a] for a in out_of if a not in ways}
+    placed = layered(sizes, steps, right_angles, first=into - {home[b] for _, b in mine}, last=last)
     out = Arranged(placed.width, placed.height)
     for item in frame.items:
         x, y = placed.corners[item.key]
@@ -193,7 +195,12 @@ def picture_of(frame, rankdir="TB", splines="ortho"):
         return rectangle(x, y, 0.0, 0.0)[:2]
 
     width, height = (found.height, found.width) if sideways else (found.width, found.height)
-    out = Picture(width + 2 * MARGIN, height + 2 * MARGIN, curved=splines not in ("ortho", "line", "polyline"), dashed=frame.dashed)
+    out = Picture(
+        width + 2 * MARGIN,
+        height + 2 * MARGIN,
+        curved=splines not in ("ortho", "line", "polyline"),
+        dashed=frame.dashed,
+    )
     for one, where in found.frames:
         x, y, w, h = rectangle(*where)
         out.rectangles.append((x, y, w, h, "#f5f5f5", "#78909c", True))
@@ -221,7 +228,7 @@ def _boxes(frame):
 
 def _segments(picture, points):
     """The parts of a line: (start, control, control, end), the controls None where it is straight."""
-    for a, b in zip(points, points[1:]):
+    for a, b in pairwise(points):
         straight = not picture.curved or a[0] == b[0] or a[1] == b[1]
         if straight:
             yield a, None, None, b
@@ -251,7 +258,9 @@ def svg(picture):
     frames = [one for one in picture.rectangles if one[6]]
     for x, y, w, h, fill, stroke, dashed in frames + [one for one in picture.rectangles if not one[6]]:
         dash = ' stroke-dasharray="5 4"' if dashed else ""
-        out.append(f'<rect x="{x:.1f}" y="{y:.1f}" width="{w:.1f}" height="{h:.1f}" rx="{ROUND:g}" fill="{fill}" stroke="{stroke}"{dash}/>')
+        out.append(
+            f'<rect x="{x:.1f}" y="{y:.1f}" width="{w:.1f}" height="{h:.1f}" rx="{ROUND:g}" fill="{fill}" stroke="{stroke}"{dash}/>'
+        )
     for points in picture.lines:
         path = f"M{points[0][0]:.1f} {points[0][1]:.1f}"
         for _, one, two, end in _segments(picture, points):
@@ -264,7 +273,9 @@ def svg(picture):
             out.append(f'<polygon points="{corners}" fill="#455a64"/>')
     for x, y, text, bold, colour, anchor in picture.texts:
         weight = ' font-weight="bold"' if bold else ""
-        out.append(f'<text x="{x:.1f}" y="{y:.1f}" fill="{colour}" text-anchor="{anchor}"{weight}>{html.escape(text)}</text>')
+        out.append(
+            f'<text x="{x:.1f}" y="{y:.1f}" fill="{colour}" text-anchor="{anchor}"{weight}>{html.escape(text)}</text>'
+        )
     return "\n".join([*out, "</svg>", ""])
 
 
@@ -306,7 +317,9 @@ def paint(picture, file, kind, dpi):
         axes.add_patch(PathPatch(Path(vertices, codes), fill=False, edgecolor="#455a64", linewidth=1.4, zorder=order,
                                  linestyle=(0, (3, 2)) if picture.dashed else "-"))  # fmt: skip
         if not picture.dashed:
-            axes.add_patch(Polygon(_arrow(*points[-2:]), closed=True, facecolor="#455a64", edgecolor="none", zorder=order + 1))
+            axes.add_patch(
+                Polygon(_arrow(*points[-2:]), closed=True, facecolor="#455a64", edgecolor="none", zorder=order + 1)
+            )
     for x, y, text, bold, colour, anchor in picture.texts:
         axes.text(x, y, text, color=colour, fontsize=SIZE * 0.86, fontweight="bold" if bold else "normal",
                   ha="left" if anchor == "start" else "center", va="baseline", parse_math=False, zorder=order + 2)  # fmt: skip

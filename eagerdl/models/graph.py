@@ -44,9 +44,9 @@ class Graph:
                 if not isinstance(x, SymbolicTensor):
                     raise DTypeError(where, f"{what} are symbolic tensors", f"got {type(x).__name__}: {x!r:.60}",
                                      "begin with edl.Input(shape), and call layers on it")  # fmt: skip
-        self.nodes = self._order()
-        self.operations = _once([x._history[0].operation for x in self.input_leaves if x._history is not None]
-                                + [node.operation for node in self.nodes])  # fmt: skip
+        self.nodes, visited = self._order()
+        self._give_inputs_layers()
+        self.operations = self._by_depth(visited)
         seen = {}
         for operation in self.operations:
             if seen.setdefault(operation.name, operation) is not operation:
@@ -59,12 +59,16 @@ class Graph:
         return [operation for operation in self.operations if isinstance(operation, Layer)]
 
     def _order(self):
-        """The nodes between inputs and outputs, each after those it needs. No recursion: models may be deep."""
+        """The nodes between inputs and outputs, each after those it needs, and id(operation) -> when it was first met on the way
+        from the outputs. No recursion: models may be deep.
+        """
         known = {id(x) for x in self.input_leaves}
-        ordered, done = [], set()
+        ordered, done, visited = [], set(), {}
         stack = [(x, False) for x in reversed(self.output_leaves)]
         while stack:
             x, ready = stack.pop()
+            if x._history is not None:
+                visited.setdefault(id(x._history[0].operation), len(visited))
             if id(x) in known:
                 continue
             node = None if x._history is None else x._history[0]
@@ -78,8 +82,43 @@ class Graph:
                 known.update(map(id, node.outputs))
             else:
                 stack.append((x, True))
-                stack += [(parent, False) for parent in reversed(node.inputs()) if id(parent) not in known]
-        return ordered
+                stack += [(parent, False) for parent in reversed(node.inputs())]
+        return ordered, visited
+
+    def _give_inputs_layers(self):
+        """Where an input is a result of a layer outside of this model, an InputLayer takes its place, in copies of the nodes."""
+        new = {}
+        for x in self.input_leaves:
+            if x._history is None or not isinstance(x._history[0].operation, InputLayer):
+                made = f"{x._history[0].operation.name}_input" if x._history is not None else None
+                new[id(x)] = InputLayer(batch_shape=x.shape, dtype=x.dtype, name=made).output
+        if not new:
+            return
+
+        def renewed(structure):
+            return tree.map_structure(lambda x: new.get(id(x), x), structure)
+
+        nodes = []
+        for node in self.nodes:
+            args, named = renewed((node.args, node.named))
+            for x in node.outputs:
+                new[id(x)] = SymbolicTensor(x.shape, x.dtype, name=x.name)
+            nodes.append(Node(node.operation, args, named, renewed(node.rebuild(node.outputs))))
+        self.nodes, self.inputs, self.outputs = nodes, renewed(self.inputs), renewed(self.outputs)
+        self.input_leaves, self.output_leaves = tree.flatten(self.inputs)[0], tree.flatten(self.outputs)[0]
+
+    def _by_depth(self, visited):
+        """The operations, those furthest from the outputs first; Keras' order, which is that of the weights."""
+        depths, of_nodes = {}, {}
+        ends = [x._history[0] for x in self.input_leaves]
+        for node in [*reversed(self.nodes), *ends]:
+            operation = node.operation
+            depth = depths[id(operation)] = max(of_nodes.get(id(node), 0), depths.get(id(operation), 0))
+            for x in node.inputs():
+                parent = id(x._history[0])
+                of_nodes[parent] = max(depth + 1, of_nodes.get(parent, 0))
+        found = _once([node.operation for node in (*ends, *self.nodes)])
+        return sorted(found, key=lambda one: (-depths[id(one)], visited.get(id(one), -1)))
 
     # -- copies -----------------------------------------------------------------------------------
 
@@ -226,12 +265,14 @@ class Graph:
         layers = []
         for operation in self.operations:
             about, calls = described_with_calls(self.where, operation, nodes[id(operation)])
-            calls = [{"args": [_deep(described, x) for x in args], "kwargs": _deep(described, named)} for args, named in calls]
+            tuples = not isinstance(operation, FunctionOp) or about["class_name"] == "FunctionOp"
+            calls = [{"args": [_deep(described, x, tuples) for x in args], "kwargs": _deep(described, named, tuples)}
+                     for args, named in calls]  # fmt: skip
             layers.append({**about, "name": operation.name, "inbound_nodes": calls})
         return {
             "layers": layers,
             "input_layers": _places(history, self.inputs),
-            "output_layers": _places(history, self.outputs),
+            "output_layers": _places(lambda x: _shifted(history(x), x._history[0].operation, 1), self.outputs),
         }
 
 
@@ -251,12 +292,15 @@ def described_with_calls(where, operation, nodes):
         raise ArgumentError(f"{where}.get_config", "functions in a saved model are those of eagerdl.ops",
                             f"got {operation.function.__name__}", "use a layer for your own functions")  # fmt: skip
     home = KERAS_HOMES.get(name)
+    if name == "get_item" and isinstance([*calls[0][0], *calls[0][1].values()][1], list):
+        home = None  # Keras reads a list as a tuple
     if home is not None and len(calls) == 1:
-        bound = inspect.signature(operation.function).bind(*calls[0][0], **calls[0][1]).arguments
+        signature = inspect.signature(operation.function)
+        bound = signature.bind(*calls[0][0], **calls[0][1]).arguments
         tensors = list(bound)[: home.tensors]
-        config = {"name": operation.name, **{key: registry.serialize_keras_object(value) for key, value in bound.items()
-                                             if key not in tensors}}  # fmt: skip
-        config = {home.renamed.get(key, key): value for key, value in config.items()}
+        given = {key: value for key, value in bound.items() if key not in tensors and value is not signature.parameters[key].default}
+        config = {"name": operation.name, **registry.serialize_keras_object(given)}
+        config = {(home.renamed or {}).get(key, key): value for key, value in config.items()}
         named = {"module": f"keras.src.ops.{home.module}", "class_name": home.class_name, "registered_name": home.class_name}
         return {**named, "config": config}, [(tuple(bound[key] for key in tensors), {})]
     config = {"name": operation.name, "function": name}
@@ -269,7 +313,7 @@ class Home(NamedTuple):
     module: str
     class_name: str
     tensors: int
-    renamed: dict = {}
+    renamed: dict | None = None
 
 
 def _homes():
@@ -277,7 +321,7 @@ def _homes():
     words = {
         ("numpy", 1): "absolute argmax argmin concatenate cos exp expand_dims flip log max mean min negative prod repeat reshape "
         "roll sign sin split sqrt square squeeze stack std sum swapaxes tanh tile transpose var",
-        ("numpy", 2): "add divide equal greater greater_equal less less_equal matmul maximum minimum multiply not_equal power "
+        ("numpy", 2): "add divide equal get_item greater greater_equal less less_equal matmul maximum minimum multiply not_equal power "
         "subtract true_divide",
         ("numpy", 3): "where",
         ("nn", 1): "elu gelu leaky_relu log_softmax relu relu6 sigmoid silu softmax softplus softsign",
@@ -285,10 +329,11 @@ def _homes():
         ("core", 1): "cast",
     }
     renamed = {"reshape": {"shape": "newshape", "newshape": "newshape"}}
-    return {
-        name: Home(module, "".join(part.capitalize() for part in name.split("_")), tensors, renamed.get(name, {}))
+    homes = {
+        name: Home(module, "".join(part.capitalize() for part in name.split("_")), tensors, renamed.get(name))
         for (module, tensors), names in words.items() for name in names.split()
     }  # fmt: skip
+    return homes | {f"primitive:{name}": homes[name] for name in ("prod", "reshape", "std", "top_k", "var")}
 
 
 KERAS_HOMES = _homes()
@@ -350,10 +395,17 @@ def from_config(config):
         if isinstance(histories, dict):
             return {key: picked(one) for key, one in histories.items()}
         if len(histories) == 3 and isinstance(histories[0], str):
-            return lookup(histories)
+            return lookup(_shifted(histories, operations.get(histories[0]), -1))
         return type(histories)([picked(one) for one in histories])
 
     return picked(config["input_layers"]), picked(config["output_layers"])
+
+
+def _shifted(history, operation, by):
+    """[name, call, place] as Keras counts calls at the ends of a model: wired models inside, but Sequentials, begin with 1."""
+    name, number, place = history
+    wired = getattr(operation, "_graph", None) is not None and not hasattr(operation, "_sequence")
+    return [name, number + by if wired else number, place]
 
 
 def _call_function(operation, args, named):
@@ -383,7 +435,7 @@ def _arguments_of(described, operation, args, named):
         return [tuple(one) if isinstance(one, list) else one for one in args], named
     if name == "einsum":
         return [config.pop("subscripts"), *args], {**config, **named}
-    renamed = KERAS_HOMES[name].renamed if name in KERAS_HOMES else {}
+    renamed = (name in KERAS_HOMES and KERAS_HOMES[name].renamed) or {}
     accepted = inspect.signature(operation.function).parameters
     back = {theirs: ours for ours, theirs in renamed.items() if ours in accepted}
     config = {back.get(key, key): value for key, value in config.items()}
@@ -393,14 +445,14 @@ def _arguments_of(described, operation, args, named):
     return args, {**{key: value for key, value in config.items() if key in accepted}, **named}
 
 
-def _deep(function, structure):
-    """`function` of the leaves of a structure; tuples, which an index may be, are marked, because JSON has only lists."""
+def _deep(function, structure, tuples=True):
+    """`function` of the leaves of a structure; `tuples`, which an index may be, are marked, because JSON has only lists."""
     if isinstance(structure, dict):
-        return {key: _deep(function, value) for key, value in structure.items()}
-    if isinstance(structure, tuple):
+        return {key: _deep(function, value, tuples) for key, value in structure.items()}
+    if isinstance(structure, tuple) and tuples:
         return {"class_name": TUPLE, "config": {"value": [_deep(function, value) for value in structure]}}
-    if isinstance(structure, list):
-        return [_deep(function, value) for value in structure]
+    if isinstance(structure, list | tuple):
+        return [_deep(function, value, tuples) for value in structure]
     return function(structure)
 
 

@@ -8,6 +8,7 @@ least squares solution with the boxes kept apart, by pooling adjacent violators 
 import bisect
 import collections
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 BESIDE, BETWEEN, TRACK = 24.0, 30.0, 8.0  # distances between boxes of a rank, between ranks, and between parallel lines
 SWEEPS = 12
@@ -183,7 +184,7 @@ def _order(ranks):
 
 def _crossings(ranks):
     count = 0
-    for upper, lower in zip(ranks, ranks[1:]):
+    for upper, lower in pairwise(ranks):
         places = {id(slot): place for place, slot in enumerate(lower)}
         seen = []
         for slot in upper:
@@ -210,7 +211,9 @@ def _coordinates(ranks):
             for slot in rank:
                 near = [one.x + there - here for one, there, here in (slot.above if down else slot.below)]
                 if not near:
-                    near = [one.x + there - here for one, there, here in (slot.below if down else slot.above)] or [slot.x]
+                    near = [one.x + there - here for one, there, here in (slot.below if down else slot.above)] or [
+                        slot.x
+                    ]
                 wanted.append(sum(near) / len(near))
                 weights.append(4.0 if slot.passing else 1.0)
             for slot, x in zip(rank, _apart(wanted, weights, [slot.width for slot in rank])):
@@ -220,7 +223,7 @@ def _coordinates(ranks):
 def _apart(wanted, weights, widths):
     """The centres nearest to the wanted ones, by weighted least squares, at which boxes of these widths keep their distance."""
     shifts = [0.0]
-    for one, two in zip(widths, widths[1:]):
+    for one, two in pairwise(widths):
         shifts.append(shifts[-1] + (one + two) / 2 + BESIDE)
     blocks = []  # (mean, weight, how many)
     for x, weight, shift in zip(wanted, weights, shifts):

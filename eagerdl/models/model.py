@@ -7,8 +7,9 @@ from eagerdl import registry, tree
 from eagerdl.errors import ArgumentError
 from eagerdl.models import archive, graph, state_tree, summary
 from eagerdl.models.state_tree import set_state_tree as assign_state_tree
-from eagerdl.nn.layer import Layer, map_shapes, set_mask
+from eagerdl.nn.layer import Layer, set_mask
 from eagerdl.nn.names import auto_name
+from eagerdl.nn.shapes import map_shapes
 from eagerdl.nn.symbolic import SymbolicTensor, any_symbolic
 from eagerdl.tensor import TensorSpec
 from eagerdl.train.trainer import Trainer

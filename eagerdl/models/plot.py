@@ -3,6 +3,7 @@
 import html
 import re
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 from eagerdl import registry, storage, tree
@@ -58,13 +59,17 @@ def model_to_dot(model, show_shapes=False, show_dtype=False, show_layer_names=Tr
     """
     where = "model_to_dot"
     if kwargs:
-        raise ArgumentError(where, "the arguments must be known", f"got {', '.join(kwargs)}", "see help(edl.utils.model_to_dot)")
+        raise ArgumentError(
+            where, "the arguments must be known", f"got {', '.join(kwargs)}", "see help(edl.utils.model_to_dot)"
+        )
     for name, value, known in (("rankdir", rankdir, DIRECTIONS), ("splines", splines, SPLINES)):
         if value not in known:
             raise ArgumentError(f"{where}.{name}", f"one of {', '.join(known)} is needed",
                                 f"got {value!r}{registry.nearest(value, known)}", "choose one")  # fmt: skip
     if not model.built:
-        raise ArgumentError(where, "a model must be built to be drawn", f"{model.where} is not", "call it on data, or use build()")
+        raise ArgumentError(
+            where, "a model must be built to be drawn", f"{model.where} is not", "call it on data, or use build()"
+        )
     shown = {
         "shapes": show_shapes, "dtype": show_dtype, "names": show_layer_names, "activations": show_layer_activations,
         "trainable": show_trainable,
@@ -73,7 +78,8 @@ def model_to_dot(model, show_shapes=False, show_dtype=False, show_layer_names=Tr
 
 
 def plot_model(model, to_file="model.png", show_shapes=False, show_dtype=False, show_layer_names=False, rankdir="TB",
-               expand_nested=False, dpi=200, show_layer_activations=False, show_trainable=False, splines="ortho", **kwargs):  # fmt: skip
+               expand_nested=False, dpi=200, show_layer_activations=False, show_trainable=False, splines="ortho",
+               **kwargs):  # fmt: skip
     """Draws a model into a file.
 
     Args:
@@ -100,8 +106,8 @@ def plot_model(model, to_file="model.png", show_shapes=False, show_dtype=False, 
     path = Path(to_file)
     kind = path.suffix[1:].lower() or "png"
     if kind not in FORMATS:
-        raise ArgumentError("plot_model", f"to_file ends in one of {', '.join(f'.{one}' for one in FORMATS)}", f"got {str(to_file)!r}",
-                            "choose such a name")  # fmt: skip
+        raise ArgumentError("plot_model", f"to_file ends in one of {', '.join(f'.{one}' for one in FORMATS)}",
+                            f"got {str(to_file)!r}", "choose such a name")  # fmt: skip
     dot = model_to_dot(model, show_shapes, show_dtype, show_layer_names, rankdir, expand_nested, dpi, False, show_layer_activations,
                        show_trainable, splines, **kwargs)  # fmt: skip
     dot.write(path, kind)
@@ -176,7 +182,9 @@ def _lines(item, indent):
         return _frame_lines(item, indent, ())
     rows = "".join(f"<tr><td>{html.escape(row)}</td></tr>" for row in item.rows)
     head = f'<tr><td bgcolor="{drawing.FILLS[item.kind]}"><font color="white"><b>{html.escape(item.title)}</b></font></td></tr>'
-    return [f'{indent}{item.key} [label=<<table border="0" cellborder="1" cellspacing="0" cellpadding="6">{head}{rows}</table>>];']
+    return [
+        f'{indent}{item.key} [label=<<table border="0" cellborder="1" cellspacing="0" cellpadding="6">{head}{rows}</table>>];'
+    ]
 
 
 def _frame_lines(frame, indent, edges):
@@ -212,7 +220,9 @@ class Diagram:
 
     def _wired(self, model):
         """A Frame, and two functions: number of an input or output -> the key of its box."""
-        frame = Frame(f"{re.sub(r'[^0-9A-Za-z]', '_', model.name)}_{self._key()}" if self._count else "model", model.name)
+        frame = Frame(
+            f"{re.sub(r'[^0-9A-Za-z]', '_', model.name)}_{self._key()}" if self._count else "model", model.name
+        )
         graph, chain = model._graph, hasattr(model, "_sequence")
         shapes = _Shapes(model)
         ways = {}  # id(operation) -> (number of an input -> key, number of an output -> key)
@@ -227,7 +237,7 @@ class Diagram:
                 ways[id(operation)] = (lambda _, key=box.key: key), (lambda _, key=box.key: key)
         if chain:
             layers = model.layers
-            for one, two in zip(layers, layers[1:]):
+            for one, two in pairwise(layers):
                 self._edges.append((ways[id(one)][1](0), ways[id(two)][0](0)))
             return frame, ways[id(layers[0])][0], ways[id(layers[-1])][1]
         for node in graph.nodes:
@@ -266,7 +276,9 @@ class Diagram:
         shown, rows = self.shown, []
         activation = getattr(operation, "activation", None)
         if shown["activations"] and activation is not None:
-            rows.append(f"Activation: {getattr(activation, 'name', None) or getattr(activation, '__name__', None) or activation!r}")
+            rows.append(
+                f"Activation: {getattr(activation, 'name', None) or getattr(activation, '__name__', type(activation).__name__)}"
+            )
         if shown["shapes"]:
             if id(operation) in shapes.inputs:
                 rows.append(f"Input shape: {shapes.inputs[id(operation)]}")
@@ -299,7 +311,9 @@ class _Shapes:
             for layer in model.layers:
                 self.inputs[id(layer)], before = str(before), self.outputs.get(id(layer), "?")
         elif getattr(model, "_call_specs", None) is not None:
-            self.inputs[id(model)] = ", ".join(str(x.shape) for x in tree.flatten(model._call_specs)[0] if x is not None)
+            self.inputs[id(model)] = ", ".join(
+                str(x.shape) for x in tree.flatten(model._call_specs)[0] if x is not None
+            )
 
     def _read(self, graph):
         ins, outs, dtypes = {}, {}, {}

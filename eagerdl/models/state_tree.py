@@ -7,7 +7,9 @@ PARTS = ("trainable_variables", "non_trainable_variables", "optimizer_variables"
 
 def variables_of(model):
     """part -> the nested dict of variables, by the pieces of their paths; equal paths are numbered."""
-    lists = {part: getattr(model, part) for part in ("trainable_variables", "non_trainable_variables", "metrics_variables")}
+    lists = {
+        part: getattr(model, part) for part in ("trainable_variables", "non_trainable_variables", "metrics_variables")
+    }
     optimizer = getattr(model, "optimizer", None)
     lists["optimizer_variables"] = [] if optimizer is None else optimizer.variables
     return {part: _nested(lists[part]) for part in PARTS}
@@ -47,7 +49,9 @@ def set_state_tree(model, state_tree):
     pairs = []
     for part, values in state_tree.items():
         if part not in mine:
-            raise ArgumentError(f"{model.where}.set_state_tree", f"the parts are {list(PARTS)}", f"got {part!r}", "use these names")
+            raise ArgumentError(
+                f"{model.where}.set_state_tree", f"the parts are {list(PARTS)}", f"got {part!r}", "use these names"
+            )
         _pair(model, part, mine[part], values, pairs)
     for variable, value in pairs:
         variable.assign(value)

@@ -105,8 +105,9 @@ def load_state(where, root, arrays, *, skip_mismatch=False, names=None):
     skipped = []
     unknown = [key for key in stores if key not in layers]
     if unknown and not skip_mismatch:
-        raise ShapeError(where, "the file must belong to a model of this structure", f"it has weights of {unknown[:5]}; the model has "
-                         f"{[key for key in layers if key][:20]}", "load it with by_name=True or skip_mismatch=True, or build the same model")  # fmt: skip
+        raise ShapeError(where, "the file must belong to a model of this structure", f"it has weights of {unknown[:5]}; "
+                         f"the model has {[key for key in layers if key][:20]}",
+                         "load it with by_name=True or skip_mismatch=True, or build the same model")  # fmt: skip
     with contextlib.ExitStack() as whole:
         for layer in layers.values():
             whole.enter_context(_unchanged_on_error(layer))
@@ -144,7 +145,12 @@ def _load(layer, store, states):
     for place, variable in enumerate(layer._own_weights()):
         value = store.get(str(place))
         if value is not None and not np.can_cast(value.dtype, variable.dtype, "same_kind"):
-            raise DTypeError(layer.where, f"{variable.path} holds {variable.dtype}", f"the file has {value.dtype}", "use the same dtypes")
+            raise DTypeError(
+                layer.where,
+                f"{variable.path} holds {variable.dtype}",
+                f"the file has {value.dtype}",
+                "use the same dtypes",
+            )
     if store or layer._own_weights():
         layer.load_own_variables(store)
     for place, generator in enumerate(layer._owned().seeds):

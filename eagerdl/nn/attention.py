@@ -3,7 +3,8 @@
 from eagerdl import ops, registry
 from eagerdl.errors import ArgumentError, DTypeError, ShapeError
 from eagerdl.nn.arguments import check_choice, check_numbers
-from eagerdl.nn.layer import Layer, is_shape
+from eagerdl.nn.layer import Layer
+from eagerdl.nn.shapes import is_shape
 from eagerdl.nn.symbolic import SymbolicTensor
 from eagerdl.ops.generators import SeedGenerator
 

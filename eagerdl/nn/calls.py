@@ -53,7 +53,7 @@ class Signature:
         return self.signature.bind_partial(None, *args, **named).arguments
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def signature_of(cls):
     """The Signature of the `call` of a class of layers."""
     return Signature(cls.call)

@@ -9,7 +9,9 @@ from eagerdl import ops, registry, tree
 from eagerdl.errors import ArgumentError, DTypeError
 from eagerdl.nn import activations, calls, regularizers, symbolic
 from eagerdl.nn.arguments import check_numbers
-from eagerdl.nn.layer import Layer, is_layer, map_shapes, set_mask
+from eagerdl.nn.layer import Layer, set_mask
+from eagerdl.nn.shapes import map_shapes
+from eagerdl.nn.weights import is_layer
 
 __all__ = ["Activation", "ActivityRegularization", "Identity", "Lambda", "Masking", "Pipeline", "Wrapper"]
 

@@ -80,7 +80,9 @@ class Dense(Layer):
     def enable_lora(self, rank, a_initializer="he_uniform", b_initializer="zeros", lora_alpha=None):
         """Freezes the kernel and trains an additive update of low rank instead (Hu et al., 2021, arXiv:2106.09685)."""
         if self.lora_enabled:
-            raise ArgumentError(f"{self.where}.enable_lora", "LoRA is enabled once", "it is enabled already", "make a new layer")
+            raise ArgumentError(
+                f"{self.where}.enable_lora", "LoRA is enabled once", "it is enabled already", "make a new layer"
+            )
         self._fix(self._kernel)
         self.lora_kernel_a = self.add_weight((self._kernel.shape[0], rank), a_initializer, name="lora_kernel_a")
         self.lora_kernel_b = self.add_weight((rank, self.units), b_initializer, name="lora_kernel_b")
@@ -124,7 +126,9 @@ def positive_int(where, name, value):
 def refuse_quantization(where, config):
     """Weights here are floats."""
     if config is not None:
-        raise ArgumentError(where, "weights are not quantized here", f"got quantization_config={config!r}", "leave it out")
+        raise ArgumentError(
+            where, "weights are not quantized here", f"got quantization_config={config!r}", "leave it out"
+        )
 
 
 registry.add_area("layers", {"Dense": Dense})

@@ -35,14 +35,20 @@ class InputLayer(Layer):
             batch_shape, dtype = input_tensor.shape, input_tensor.dtype
         if batch_shape is None:
             if shape is None:
-                raise ArgumentError(self.where, "a shape is needed", "got none", "use Input(shape=(n,)), without the batch axis")
+                raise ArgumentError(
+                    self.where, "a shape is needed", "got none", "use Input(shape=(n,)), without the batch axis"
+                )
             if isinstance(shape, int):
                 raise ArgumentError(self.where, "shape is a tuple", f"got {shape!r}", f"use shape=({shape},)")
             batch_shape = (batch_size, *shape)
         self.batch_shape = tuple(batch_shape)
         self._input_dtype = dtypes.standardize(dtype, "Input").name
         self.optional, self.built = optional, True
-        out = SymbolicTensor(self.batch_shape, self._input_dtype, name=self.name) if input_tensor is None else input_tensor
+        out = (
+            SymbolicTensor(self.batch_shape, self._input_dtype, name=self.name)
+            if input_tensor is None
+            else input_tensor
+        )
         self._nodes.append(Node(self, (), {}, out))
 
     @property

@@ -101,7 +101,9 @@ def check_inputs(where, spec, inputs):
     elif isinstance(spec, dict):
         if not isinstance(inputs, dict) or not set(spec) <= set(inputs):
             came = sorted(inputs) if isinstance(inputs, dict) else type(inputs).__name__
-            raise ShapeError(where, f"a dict of inputs with the keys {sorted(spec)} is needed", f"got {came}", "pass all keys")
+            raise ShapeError(
+                where, f"a dict of inputs with the keys {sorted(spec)} is needed", f"got {came}", "pass all keys"
+            )
         specs, inputs = list(spec.values()), [inputs[name] for name in spec]
     else:
         specs = flatten(spec)[0]

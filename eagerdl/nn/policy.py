@@ -145,5 +145,3 @@ def as_read(x):
 def is_tensor_of(x, dtype):
     """True for a tensor that is of `dtype` or not floating at all: nothing is to be cast."""
     return isinstance(x, Tensor) and (x.dtype == dtype or x.dtype not in dtypes.FLOATING_SET)
-
-

@@ -38,7 +38,7 @@ class SymbolicTensor(Tensor):
     Example:
         >>> x = edl.Input((3,), name="x")
         >>> edl.concatenate([x, x * 2.0], axis=-1)
-        SymbolicTensor(shape=(None, 6), dtype=float32, from 'concatenate')
+        SymbolicTensor(shape=(None, 6), dtype=float32, from 'concatenate...')
     """
 
     __slots__ = ("_dtype", "_history", "_shape", "name")
@@ -85,7 +85,12 @@ class SymbolicTensor(Tensor):
 
     def __iter__(self):
         if not self._shape or self._shape[0] is None:
-            raise DTypeError("symbolic tensor", "iteration needs a known first axis", repr(self), "index the axis you mean, as in x[:, 0]")
+            raise DTypeError(
+                "symbolic tensor",
+                "iteration needs a known first axis",
+                repr(self),
+                "index the axis you mean, as in x[:, 0]",
+            )
         return iter([self[i] for i in range(self._shape[0])])
 
     def _run(self, primitive, tensors, params):
@@ -277,7 +282,11 @@ def _meet(a, b):
 # Operators and methods that are functions made of several ops are held whole as well. All others lead to such functions, or to
 # ops, which come to `_run`.
 for _name, _op in [*vars(Tensor).items()]:
-    if isinstance(_op, types.FunctionType) and _op.__module__.startswith("eagerdl.ops") and not hasattr(_op, "primitive"):
+    if (
+        isinstance(_op, types.FunctionType)
+        and _op.__module__.startswith("eagerdl.ops")
+        and not hasattr(_op, "primitive")
+    ):
         if _name not in vars(SymbolicTensor) and name_of(_op) is not None:
             setattr(SymbolicTensor, _name, open_to_symbols(_op))
 for _name in ("T", "mT", "real", "imag"):

@@ -5,7 +5,9 @@ from eagerdl.ops.generators import Generator, SeedGenerator
 from eagerdl.variable import Variable
 
 PLAIN = frozenset((str, int, float, bool, type(None), bytes, type, type(lambda: None)))
-OTHERS = frozenset(("_build_shapes", "_found", "_whole", "_fixed", "_frozen", "_init_arguments", "_losses", "_nodes"))  # notes, not belongings
+OTHERS = frozenset((  # notes, not belongings
+    "_build_shapes", "_found", "_whole", "_fixed", "_frozen", "_init_arguments", "_losses", "_nodes",
+))  # fmt: skip
 
 changes = [0]  # how often an attribute of any layer was assigned
 

@@ -78,7 +78,9 @@ class Checkpoint:
                 arrays[name] = devices.to_numpy(thing._array)  # no copy
             else:
                 states[name] = taken_apart(thing.state(), name, arrays)
-        storage.write_archive(path, "checkpoint", {"states.json": states, "arrays.safetensors": arrays}, "Checkpoint.write")
+        storage.write_archive(
+            path, "checkpoint", {"states.json": states, "arrays.safetensors": arrays}, "Checkpoint.write"
+        )
         return str(path)
 
     def save(self, file_prefix, options=None):
@@ -195,7 +197,12 @@ class Status:
     def assert_nontrivial_match(self):
         """Raises if nothing but the counter was restored."""
         if not self._checkpoint._used - {"save_counter"}:
-            raise ArgumentError("Checkpoint.restore", "something must match", "no name of the file is one of the objects", "check the names")
+            raise ArgumentError(
+                "Checkpoint.restore",
+                "something must match",
+                "no name of the file is one of the objects",
+                "check the names",
+            )
         return self
 
     def expect_partial(self):
@@ -223,9 +230,13 @@ class CheckpointManager:
     def __init__(self, checkpoint, directory, max_to_keep=5, keep_checkpoint_every_n_hours=None, checkpoint_name="ckpt",
                  step_counter=None, checkpoint_interval=None, init_fn=None):  # fmt: skip
         if max_to_keep is not None and max_to_keep < 1:
-            raise ArgumentError("CheckpointManager", "max_to_keep is at least 1", f"got {max_to_keep}", "use None to keep all")
+            raise ArgumentError(
+                "CheckpointManager", "max_to_keep is at least 1", f"got {max_to_keep}", "use None to keep all"
+            )
         if checkpoint_interval is not None and step_counter is None:
-            raise ArgumentError("CheckpointManager", "an interval needs a step_counter", "there is none", "pass a Variable")
+            raise ArgumentError(
+                "CheckpointManager", "an interval needs a step_counter", "there is none", "pass a Variable"
+            )
         self.checkpoint, self.directory, self.checkpoint_name = checkpoint, Path(directory), checkpoint_name
         self.max_to_keep, self.hours, self.step_counter = max_to_keep, keep_checkpoint_every_n_hours, step_counter
         self.checkpoint_interval, self.init_fn = checkpoint_interval, init_fn
@@ -274,7 +285,9 @@ class CheckpointManager:
         while self.max_to_keep is not None and len(self._kept) > self.max_to_keep:
             oldest = next(iter(self._kept))
             saved = self._kept.pop(oldest)
-            if self.hours is not None and (self._last_forever is None or saved - self._last_forever >= self.hours * 3600):
+            if self.hours is not None and (
+                self._last_forever is None or saved - self._last_forever >= self.hours * 3600
+            ):
                 self._forever.append(oldest)
                 self._last_forever = saved
             else:
@@ -350,7 +363,9 @@ def _walk(thing, path, found, seen):
     elif isinstance(thing, Module):
         seen.add(id(thing))
         if getattr(thing, "_graph", None) is not None or hasattr(thing, "_sequence"):  # wired models: only layers count
-            _walk([layer for layer in thing.layers if not isinstance(layer, InputLayer)], f"{prefix}layers", found, seen)
+            _walk(
+                [layer for layer in thing.layers if not isinstance(layer, InputLayer)], f"{prefix}layers", found, seen
+            )
         for name, value in list(vars(thing).items()):
             if name not in OTHERS and name != "_sequence":
                 _walk(value, f"{prefix}{name}", found, seen)

@@ -6,7 +6,8 @@ one is whole at any instant; killing the process while one is written leaves the
 steps, so the end is the same to the bit, wherever the run was cut off.
 
 What a snapshot cannot know is state of your own that is in no variable and no callback's `get_state`: NumPy's or Python's global
-random numbers, open files, attributes that change. Generators of batches are read again up to the position, and must yield the same.
+random numbers, open files, attributes that change. Generators of batches are read again up to the position, and must yield the
+same.
 """
 
 import time
@@ -51,23 +52,26 @@ class Journal:
 
     def __init__(self, folder, model=None, callbacks=None, source=None, extra=None, seconds=10.0):
         if not seconds >= 0:
-            raise ArgumentError("Journal", "seconds is at least 0", f"got {seconds!r}", "use 0 for a snapshot after every step")
+            raise ArgumentError(
+                "Journal", "seconds is at least 0", f"got {seconds!r}", "use 0 for a snapshot after every step"
+            )
         self.folder, self.seconds, self.extra = Path(folder), seconds, dict(extra or {})
         self.model, self.callbacks, self.source, self._facts = model, callbacks, source, _facts(source, None)
-        self._serial, self._due = 0, time.monotonic() + seconds
+        self._serial, self._due, self._others = 0, time.monotonic() + seconds, {}
 
-    def attach(self, model, callbacks, source, steps=None):
+    def attach(self, model, callbacks, source, steps=None, others=None):
         """Says what is kept: what `fit` does.
 
         Args:
             model, callbacks, source: as in `__init__`.
             steps: how many batches an epoch has, if that was given.
+            others: further data, as `extra`.
 
         Returns:
             The journal.
         """
         self.model, self.callbacks, self.source = model, callbacks, source
-        self._facts = _facts(source, steps)
+        self._facts, self._others = _facts(source, steps), dict(others or {})
         return self
 
     @property
@@ -114,7 +118,9 @@ class Journal:
         run = {"epoch": progress.epoch, "step": progress.step, "finished": progress.finished, **changes}
         run["logs"] = taken_apart(_plain(run.get("logs", progress.logs)), "logs", arrays)
         run["source"] = None if self.source is None else taken_apart(self.source.state(), "source", arrays)
-        run["callbacks"] = None if self.callbacks is None else taken_apart(self.callbacks.get_state(), "callbacks", arrays)
+        run["callbacks"] = (
+            None if self.callbacks is None else taken_apart(self.callbacks.get_state(), "callbacks", arrays)
+        )
         run["extra"] = {name: taken_apart(_state_of(one), f"extra/{name}", arrays) for name, one in extra.items()}
         run["stopped"] = bool(getattr(self.model, "stop_training", False))
         run |= {"serial": self._serial + 1, "model": described, "facts": self._facts}
@@ -128,7 +134,7 @@ class Journal:
     def _extra(self):
         """The optimizers among `extra`, whose slots are perhaps not made yet, and the others."""
         others = {name: one for name, one in self.extra.items() if not hasattr(one, "apply_gradients")}
-        return [one for name, one in self.extra.items() if name not in others], others
+        return [one for name, one in self.extra.items() if name not in others], others | self._others
 
     # -- reading ----------------------------------------------------------------------------------
 
@@ -149,14 +155,23 @@ class Journal:
         if found is None:
             return progress or Progress()
         run, arrays = found
-        changed = [f"{key} {run['facts'][key]!r} -> {value!r}" for key, value in self._facts.items() if run["facts"].get(key) != value]
+        changed = [
+            f"{key} {run['facts'][key]!r} -> {value!r}"
+            for key, value in self._facts.items()
+            if run["facts"].get(key) != value
+        ]
         if changed:
             raise ArgumentError("resume", "the data must be those of the run that is kept here", f"changed: {', '.join(changed)}",
                                 f"use the same arguments, or another folder than {str(self.folder)!r}")  # fmt: skip
         optimizers, extra = self._extra()
         differ = set(extra) ^ set(run["extra"])
         if differ:
-            raise ArgumentError("resume", "the objects of `extra` must be those of the snapshot", f"{sorted(differ)} differ", "pass the same")
+            raise ArgumentError(
+                "resume",
+                "the objects of `extra` must be those of the snapshot",
+                f"{sorted(differ)} differ",
+                "pass the same",
+            )
         with all_or_nothing(list(self.model.variables)):
             restore_model(self.model, arrays, run["model"], optimizers)
             if self.source is not None and run["source"] is not None:
@@ -192,7 +207,9 @@ class Journal:
             except ArgumentError as error:
                 errors.append(f"{path.name}: {error}")
         if errors:
-            raise ArgumentError("resume", "a whole snapshot is needed", "; ".join(errors), f"delete {str(self.folder)!r} to begin anew")
+            raise ArgumentError(
+                "resume", "a whole snapshot is needed", "; ".join(errors), f"delete {str(self.folder)!r} to begin anew"
+            )
         return None
 
 
@@ -221,7 +238,7 @@ def _restore(name, thing, state):
         return
     variables = [thing.state] if hasattr(thing, "state") else list(thing.variables)
     if [v.shape for v in variables] != [array.shape for array in state]:
-        raise ShapeError("resume", f"{name!r} must have the variables of the snapshot", f"shapes {[v.shape for v in variables]} instead "
-                         f"of {[array.shape for array in state]}", "build it as before")  # fmt: skip
+        raise ShapeError("resume", f"{name!r} must have the variables of the snapshot", f"shapes {[v.shape for v in variables]} "
+                         f"instead of {[array.shape for array in state]}", "build it as before")  # fmt: skip
     for variable, array in zip(variables, state):
         variable.assign(array)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from eagerdl import tree
+from eagerdl.errors import DTypeError
 from eagerdl.tensor import Tensor
 
 
@@ -36,8 +37,29 @@ def numbers(logs):
     }
 
 
+def as_logs(logs):
+    """What a step returned as a flat dict: dicts in it, which metrics of several values give, are part of it; None is nothing.
+
+    Raises:
+        DTypeError: if it is no dict.
+    """
+    if logs.__class__ is not dict:
+        if logs is None:
+            return {}
+        if not isinstance(logs, dict):
+            raise DTypeError("step", "a step returns a dict of numbers by name, or None", f"got {type(logs).__name__}: {logs!r:.60}",
+                             "return {'loss': loss} from train_step")  # fmt: skip
+    for value in logs.values():
+        if value.__class__ is dict:
+            flat = {}
+            for name, one in logs.items():
+                flat.update(one if isinstance(one, dict) else {name: one})
+            return flat
+    return logs
+
+
 def train(source, step, callbacks, *, epochs, initial_epoch=0, steps_per_epoch=None, validate=None, reset=None, stopped=None,
-          interrupted=lambda: False, progress=None, journal=None):  # fmt: skip
+          interrupted=lambda: False, progress=None, journal=None, group=1):  # fmt: skip
     """Runs epochs of steps.
 
     Args:
@@ -53,6 +75,7 @@ def train(source, step, callbacks, *, epochs, initial_epoch=0, steps_per_epoch=N
         interrupted: a function that says whether the user asked to stop: the epoch stays as it is after the step.
         progress: the Progress to go on from, and to keep up to date.
         journal: has ``after_step(progress)`` and ``after_epoch(progress)``; saves the run.
+        group: how many steps callbacks see as one: they are told the first one and the last one.
 
     Returns:
         The logs of the last epoch.
@@ -70,15 +93,19 @@ def train(source, step, callbacks, *, epochs, initial_epoch=0, steps_per_epoch=N
             callbacks.on_epoch_begin(epoch)
         logs = progress.logs if resumed else {}
         for batch in () if resumed and stopped() else source.epoch(epoch, steps_per_epoch):
-            callbacks.on_train_batch_begin(progress.step)
-            logs = step(batch)
+            if progress.step % group == 0:
+                callbacks.on_train_batch_begin(progress.step)
+            logs = as_logs(step(batch))
             progress.step += 1
-            callbacks.on_train_batch_end(progress.step - 1, logs)
+            if progress.step % group == 0:
+                callbacks.on_train_batch_end(progress.step - 1, logs)
             if journal is not None:
                 progress.logs = logs
                 journal.after_step(progress)
             if stopped() or interrupted():
                 break
+        if progress.step % group and not interrupted():
+            callbacks.on_train_batch_end(progress.step - 1, logs)
         logs = numbers(logs)
         if interrupted():
             progress.logs = logs
@@ -98,11 +125,11 @@ def train(source, step, callbacks, *, epochs, initial_epoch=0, steps_per_epoch=N
     return logs
 
 
-def evaluate(source, step, callbacks, *, steps=None, stopped=None):
+def evaluate(source, step, callbacks, *, steps=None, stopped=None, group=1):
     """One pass of test steps.
 
     Args:
-        source, step, callbacks, stopped: as in `train`.
+        source, step, callbacks, stopped, group: as in `train`.
         steps: how many at most.
 
     Returns:
@@ -111,18 +138,22 @@ def evaluate(source, step, callbacks, *, steps=None, stopped=None):
     callbacks.on_test_begin()
     logs, count = None, 0
     for batch in source.epoch(0, steps):
-        callbacks.on_test_batch_begin(count)
-        logs = step(batch)
-        callbacks.on_test_batch_end(count, logs)
+        if count % group == 0:
+            callbacks.on_test_batch_begin(count)
+        logs = as_logs(step(batch))
         count += 1
+        if count % group == 0:
+            callbacks.on_test_batch_end(count - 1, logs)
         if stopped():
             break
+    if count % group:
+        callbacks.on_test_batch_end(count - 1, logs)
     logs = numbers(logs)
     callbacks.on_test_end(logs)
     return logs
 
 
-def predict(source, step, callbacks, *, steps=None, stopped=None):
+def predict(source, step, callbacks, *, steps=None, stopped=None, group=1):
     """One pass of predict steps.
 
     Returns:
@@ -131,11 +162,15 @@ def predict(source, step, callbacks, *, steps=None, stopped=None):
     callbacks.on_predict_begin()
     outputs = []
     for batch in source.epoch(0, steps):
-        callbacks.on_predict_batch_begin(len(outputs))
+        if len(outputs) % group == 0:
+            callbacks.on_predict_batch_begin(len(outputs))
         outputs.append(step(batch))
-        callbacks.on_predict_batch_end(len(outputs) - 1, {"outputs": outputs[-1]})
+        if len(outputs) % group == 0:
+            callbacks.on_predict_batch_end(len(outputs) - 1, {"outputs": outputs[-1]})
         if stopped():
             break
+    if len(outputs) % group:
+        callbacks.on_predict_batch_end(len(outputs) - 1, {"outputs": outputs[-1]})
     callbacks.on_predict_end()
     return outputs
 

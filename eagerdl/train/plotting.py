@@ -35,12 +35,12 @@ def plot_history(history, metrics=None, ax=None):
     numbers, epochs = _numbers(history)
     families = _families(numbers)
     if not families:
-        raise ArgumentError("plot_history", "numbers of at least one epoch are needed", f"the history has {list(numbers) or 'none'}",
-                            "train first")  # fmt: skip
+        raise ArgumentError("plot_history", "numbers of at least one epoch are needed",
+                            f"the history has {list(numbers) or 'none'}", "train first")  # fmt: skip
     for name in metrics or ():
         if name not in families:
-            raise ArgumentError("plot_history", "names of the history are needed", f"got {name!r}{registry.nearest(name, families)}",
-                                f"they are {', '.join(families)}")  # fmt: skip
+            raise ArgumentError("plot_history", "names of the history are needed",
+                                f"got {name!r}{registry.nearest(name, families)}", f"they are {', '.join(families)}")  # fmt: skip
     names = list(families) if metrics is None else list(metrics)
     axes, out = _axes(ax, len(names))
     for place, (name, one) in enumerate(zip(names, axes)):
@@ -101,15 +101,21 @@ def _axes(ax, count):
             return [ax] * count, ax
         axes = [one for row in ax for one in (row if hasattr(row, "__iter__") else [row])]
         if len(axes) < count:
-            raise ArgumentError("plot_history", f"{count} metrics need as many axes", f"got {len(axes)}", "pass metrics=, or more axes")
+            raise ArgumentError(
+                "plot_history", f"{count} metrics need as many axes", f"got {len(axes)}", "pass metrics=, or more axes"
+            )
         return axes, ax
     try:
         from matplotlib import pyplot
     except ImportError as error:
-        raise PackageError("plot_history", "curves need the package matplotlib", str(error), "pip install 'eagerdl[plot]'") from None
+        raise PackageError(
+            "plot_history", "curves need the package matplotlib", str(error), "pip install 'eagerdl[plot]'"
+        ) from None
     columns = min(count, COLUMNS)
     rows = math.ceil(count / columns)
-    figure, grid = pyplot.subplots(rows, columns, figsize=(4.2 * columns, 3.2 * rows), squeeze=False, layout="constrained")
+    figure, grid = pyplot.subplots(
+        rows, columns, figsize=(4.2 * columns, 3.2 * rows), squeeze=False, layout="constrained"
+    )
     axes = list(grid.flat)
     for one in axes[count:]:
         figure.delaxes(one)

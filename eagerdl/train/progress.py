@@ -169,7 +169,11 @@ class Timed(Silent):
             return f"validation, {self.checked} steps"
         if not self.steps:
             return f"{self.done} {self.unit or 'step'}s"
-        left = f", {seconds(self.elapsed / self.done * (self.steps - self.done))} left" if 0 < self.done < self.steps else ""
+        left = (
+            f", {seconds(self.elapsed / self.done * (self.steps - self.done))} left"
+            if 0 < self.done < self.steps
+            else ""
+        )
         return f"{self.done}/{self.steps}{left}"
 
     def line(self, logs):
@@ -206,11 +210,16 @@ class Moving(Timed):
         super().start(title, epochs)
         self._console = self._console or Console(highlight=False)
 
+    def _safe(self, text):
+        """`text` in characters that the terminal has."""
+        encoding = getattr(self._console.file, "encoding", None) or "utf-8"
+        return text.encode(encoding, "replace").decode(encoding)
+
     def _moving_row(self, label=""):
         """The state now, cut off at the edge of the terminal."""
         from rich.text import Text
 
-        row = Text(label, no_wrap=True, overflow="ellipsis")
+        row = Text(label, no_wrap=True, overflow="crop" if self._console.options.ascii_only else "ellipsis")
         if self.steps and self.bar:
             width = min(self.bar, self._console.width // 4)
             full = min(width, round(self.done / self.steps * width))
@@ -218,7 +227,7 @@ class Moving(Timed):
             row.append(done * full, style="green").append(left * (width - full), style="dim").append(" ")
         row.append(self.place)
         for name, value in self.logs.items():
-            row.append(f"  {name} ").append(shown(value), style="bold")
+            row.append(f"  {self._safe(name)} ").append(shown(value), style="bold")
         return row
 
 
@@ -274,7 +283,7 @@ class Terminal(Moving):
         if new or self._rows >= max(20, self._console.height - 5):
             self._rows = 0
             names = header(["epoch", "time", *self._columns], [self._width, 8, *self._layout])
-            self._console.print("\n".join(names), style="bold", soft_wrap=True, markup=False)
+            self._console.print(self._safe("\n".join(names)), style="bold", soft_wrap=True, markup=False)
         self._rows += 1
         cells = [shown(logs[name]) if name in logs else "" for name in self._columns]
         values = "  ".join(cell.rjust(size) for cell, size in zip(cells, self._layout))
@@ -283,8 +292,7 @@ class Terminal(Moving):
     def _write(self, text):
         """Writes a row where the moving row was; straight into the file, as epochs may be many and short."""
         file = self._console.file
-        encoding = getattr(file, "encoding", None) or "utf-8"
-        file.write(text.encode(encoding, "replace").decode(encoding) + "\n")
+        file.write(self._safe(text) + "\n")
         file.flush()
 
     def stop(self):
@@ -392,7 +400,9 @@ class Notebook(Timed):
 
     def _show(self, rows):
         names = list(dict.fromkeys(name for _, _, logs in rows for name in logs))
-        head = "".join(f"<th>{html.escape(name)}</th>" for name in ["epoch" if self.epochs is not None else "", "time", *names])
+        head = "".join(
+            f"<th>{html.escape(name)}</th>" for name in ["epoch" if self.epochs is not None else "", "time", *names]
+        )
         skipped = len(rows) - ROWS
         body = f'<tr><td colspan="{2 + len(names)}">... {skipped} earlier epochs</td></tr>' if skipped > 0 else ""
         body += "".join(

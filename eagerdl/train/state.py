@@ -9,7 +9,9 @@ from eagerdl.errors import ShapeError
 from eagerdl.nn.tracking import PLAIN
 from eagerdl.tensor import Tensor
 
-REMEDY = "build and compile the model as for the first run, with an Input or build(); or delete the folder to begin anew"
+REMEDY = (
+    "build and compile the model as for the first run, with an Input or build(); or delete the folder to begin anew"
+)
 
 
 def optimizers_of(model):
@@ -49,7 +51,9 @@ def build_at(optimizer, variables, where):
 def _parts(model, optimizers):
     """name -> a list of variables."""
     parts = {"model": list(model.variables)}
-    parts |= {f"optimizer_{index}" if index else "optimizer": list(one.variables) for index, one in enumerate(optimizers)}
+    parts |= {
+        f"optimizer_{index}" if index else "optimizer": list(one.variables) for index, one in enumerate(optimizers)
+    }
     parts["metrics"] = [v for metric in getattr(model, "metrics", ()) for v in metric.variables]
     return parts
 
@@ -86,7 +90,12 @@ def restore_model(model, arrays, described, optimizers=()):
             build_at(one, variables, where)
     parts = _parts(model, optimizers)
     if parts.keys() != counts.keys():
-        raise ShapeError("resume", f"the model needs {len(counts) - 2} optimizers, as in the snapshot", f"it has {len(parts) - 2}", REMEDY)
+        raise ShapeError(
+            "resume",
+            f"the model needs {len(counts) - 2} optimizers, as in the snapshot",
+            f"it has {len(parts) - 2}",
+            REMEDY,
+        )
     pairs = []
     for part, variables in parts.items():
         if len(variables) != counts[part]:
@@ -116,6 +125,9 @@ def all_or_nothing(variables):
 # -- states that hold arrays, as JSON and arrays apart ------------------------------------------------
 
 
+ARRAY = "__array__"
+
+
 def taken_apart(state, name, arrays):
     """`state` with a reference in place of each array, which goes to the dict `arrays` under a name."""
     if isinstance(state, dict):
@@ -124,15 +136,15 @@ def taken_apart(state, name, arrays):
         return [taken_apart(value, f"{name}/{index}", arrays) for index, value in enumerate(state)]
     if isinstance(state, np.ndarray | Tensor):
         arrays[name] = np.asarray(state)
-        return {"array": name}
+        return {ARRAY: name}
     return state.item() if isinstance(state, np.generic) else state
 
 
 def put_together(state, arrays):
     """What `taken_apart` took apart."""
     if isinstance(state, dict):
-        if set(state) == {"array"}:
-            return arrays[state["array"]]
+        if set(state) == {ARRAY}:
+            return arrays[state[ARRAY]]
         return {key: put_together(value, arrays) for key, value in state.items()}
     return [put_together(value, arrays) for value in state] if isinstance(state, list) else state
 
@@ -140,5 +152,5 @@ def put_together(state, arrays):
 def references(state):
     """The names of the arrays to which a state taken apart refers."""
     if isinstance(state, dict):
-        return [state["array"]] if set(state) == {"array"} else [n for value in state.values() for n in references(value)]
+        return [state[ARRAY]] if set(state) == {ARRAY} else [n for value in state.values() for n in references(value)]
     return [name for value in state for name in references(value)] if isinstance(state, list) else []

@@ -10,13 +10,14 @@ from eagerdl import registry, tree
 from eagerdl.autograd.tape import GradientTape
 from eagerdl.data import as_batches, train_validation_split, unpack_x_y_sample_weight
 from eagerdl.errors import ArgumentError
-from eagerdl.nn.layer import holding
+from eagerdl.nn.weights import holding
 from eagerdl.tensor import Tensor, from_array, to_array
-from eagerdl.train import loop, losses, metrics, optimizers
+from eagerdl.train import loop, losses, optimizers
 from eagerdl.train.callbacks import CallbackList, TerminateOnNaN
 from eagerdl.train.compiled import CROSSENTROPY_NAMES, CompileLoss, CompileMetrics, Outputs, batch_size_of, total_of
 from eagerdl.train.interrupts import Interrupts
 from eagerdl.train.journal import Journal
+from eagerdl.train.metrics import Mean
 from eagerdl.tree import map_structure
 
 __all__ = ["Trainer"]
@@ -206,10 +207,10 @@ class Trainer:
     def metrics(self):
         """The mean of the loss, the metrics of `compile` as one, and those in attributes of the model and its layers."""
         found = [] if self._loss_tracker is None else [self._loss_tracker]
-        if self._compile_metrics is not None:
-            found.append(self._compile_metrics)
         if self._compile_loss is not None:
             found += self._compile_loss.metrics()
+        if self._compile_metrics is not None:
+            found.append(self._compile_metrics)
         found += super().metrics
         return list({id(one): one for one in found}.values())
 
@@ -266,11 +267,11 @@ class Trainer:
         source = as_batches(x, y, sample_weight, batch_size=batch_size, shuffle=shuffle, class_weight=class_weight,
                             steps=steps_per_epoch, where=f"{self.where}.fit")  # fmt: skip
         listed = self._callbacks(callbacks, verbose, epochs=epochs, steps=steps_per_epoch or source.num_batches)
-        validate = self._validation(
+        validate, others = self._validation(
             validation_data, validation_steps, validation_batch_size or batch_size, validation_freq, listed
         )
         self.stop_training, self.history = False, listed.history
-        journal = self._journal(resume, listed, source, steps_per_epoch)
+        journal = self._journal(resume, listed, source, steps_per_epoch, others)
         progress = loop.Progress(epoch=initial_epoch)
         with Interrupts() as interrupts:
             try:
@@ -283,31 +284,39 @@ class Trainer:
                     listed.params["initial_epoch"] = progress.epoch
                 logs = loop.train(
                     source, self.train_step, listed, epochs=epochs, initial_epoch=initial_epoch,
-                    steps_per_epoch=steps_per_epoch, group=self.steps_per_execution, validate=interrupts.at_once(validate), reset=self.reset_metrics,
+                    steps_per_epoch=steps_per_epoch, validate=interrupts.at_once(validate), reset=self.reset_metrics,
                     stopped=lambda: self.stop_training, interrupted=lambda: interrupts.asked, progress=progress, journal=journal,
+                    group=self.steps_per_execution,
                 )  # fmt: skip
             finally:
                 listed.close()
             self._finish(listed, logs, interrupts)
         return self.history
 
-    def _journal(self, resume, listed, source, steps):
+    def _journal(self, resume, listed, source, steps, others):
         """What keeps the run: a Journal for `resume`, or that of a callback such as BackupAndRestore, or None."""
         keepers = [one for one in listed.callbacks if hasattr(one, "journal")]
         if len(keepers) + (resume is not None) > 1:
             raise ArgumentError(f"{self.where}.fit", "one thing keeps a run", "resume and BackupAndRestore, or several, are given",
                                 "choose one of them")  # fmt: skip
-        if resume is None and not keepers:
+        if keepers:
+            resume = keepers[0].journal(self, listed, source)
+        if resume is None:
             return None
-        journal = resume if isinstance(resume, Journal) else Journal(resume) if not keepers else keepers[0].journal(self, listed, source)
-        return journal.attach(self, listed, source, steps)
+        journal = resume if isinstance(resume, Journal) else Journal(resume)
+        return journal.attach(self, listed, source, steps, others)
 
     def _make_state(self, source):
         """Makes the weights, slots and metrics that else come into being in the first step."""
         if not self._has_call:  # a train_step of its own calls the parts
             return
         x, y, _ = unpack_x_y_sample_weight(map_structure(_as_tensor, source.peek()))
-        y_pred = self._untouched(lambda: self(x, training=False))
+        try:
+            y_pred = self._untouched(lambda: self(x, training=False))
+        except Exception:
+            if type(self).train_step is Trainer.train_step:
+                raise
+            return  # a train_step of its own calls the model in another way
         for part in (self._compile_loss, self._compile_metrics):
             if part is not None:
                 part.make(self.where, y, y_pred)
@@ -352,7 +361,8 @@ class Trainer:
         stopped = self.stop_training
         self.stop_training = False
         try:
-            logs = loop.evaluate(source, self.test_step, listed, steps=steps, stopped=lambda: self.stop_training)
+            logs = loop.evaluate(source, self.test_step, listed, steps=steps, stopped=lambda: self.stop_training,
+                                 group=self.steps_per_execution)
         except BaseException:
             listed.close()
             raise
@@ -380,7 +390,8 @@ class Trainer:
         listed = self._callbacks(callbacks, verbose, epochs=1, steps=steps or source.num_batches)
         self.stop_training = False
         try:
-            outputs = loop.predict(source, self.predict_step, listed, steps=steps, stopped=lambda: self.stop_training)
+            outputs = loop.predict(source, self.predict_step, listed, steps=steps, stopped=lambda: self.stop_training,
+                                   group=self.steps_per_execution)
         except BaseException:
             listed.close()
             raise
@@ -418,7 +429,7 @@ class Trainer:
         size = batch_size_of(x)
         source = as_batches(x, y, sample_weight, batch_size=size, class_weight=class_weight, where=self.where)
         (batch,) = list(source.epoch(0))
-        logs = loop.numbers(step(batch))
+        logs = loop.numbers(loop.as_logs(step(batch)))
         if return_dict:
             return logs
         values = list(logs.values())
@@ -444,14 +455,20 @@ class Trainer:
         return CallbackList(callbacks, add_history=True, add_progbar=verbose != 0, model=self, verbose=verbose, epochs=epochs, steps=steps)
 
     def _validation(self, data, steps, batch_size, freq, listed):
-        """A function epoch -> the logs of validation; None without data. A dict of data sets is validated one by one."""
+        """A function epoch -> the logs of validation, None without data; and the sources by name, validated one by one."""
         if data is None:
-            return None
+            return None, {}
         named = data if isinstance(data, dict) and all(map(_is_data, data.values())) else {"val": data}
         chosen = set(freq) if isinstance(freq, list | tuple | set) else None
         if chosen is None and (not isinstance(freq, int) or freq < 1):
             raise ArgumentError(f"{self.where}.fit", "validation_freq is an int from 1, or a list of epochs", f"got {freq!r}",
                                 "leave it out to validate after each epoch")  # fmt: skip
+
+        sources = {}
+        for name, one in named.items():
+            x, y, weights = (*one, None, None)[:3] if isinstance(one, tuple | list) else (one, None, None)
+            size = None if y is None else batch_size
+            sources[name] = as_batches(x, y, weights, batch_size=size, steps=steps, where=f"{self.where}.evaluate")
 
         def due(epoch):
             return epoch + 1 in chosen if chosen is not None else (epoch + 1) % freq == 0
@@ -460,15 +477,15 @@ class Trainer:
             if not due(epoch):
                 return {}
             logs = {}
-            for name, one in named.items():
-                x, y, weights = (*one, None, None)[:3] if isinstance(one, tuple | list) else (one, None, None)
-                size = None if y is None else batch_size
-                found = self.evaluate(x, y, size, sample_weight=weights, steps=steps, return_dict=True, _callbacks=listed)
+            for name, source in sources.items():
+                source.reset()
+                found = self.evaluate(source, steps=steps, return_dict=True, _callbacks=listed)
+                source.reset()
                 prefix = name if name.startswith("val") else f"val_{name}"
                 logs |= {f"{prefix}_{key}": value for key, value in found.items()}
             return logs
 
-        return validate
+        return validate, {f"validation/{name}": source for name, source in sources.items()}
 
 
 def _check_names(loss):

@@ -20,6 +20,7 @@ from eagerdl.registry import (
 )
 from eagerdl.utils.arrays import normalize, pad_sequences, standardize_dtype, to_categorical
 from eagerdl.utils.config import Config
+from eagerdl.utils.feature_space import FeatureSpace
 from eagerdl.utils.files import get_file
 from eagerdl.utils.images import array_to_img, img_to_array, load_img, save_img
 from eagerdl.utils.media import (
@@ -32,7 +33,7 @@ from eagerdl.utils.series import split_dataset, timeseries_dataset_from_array
 from eagerdl.utils.session import clear_session, set_random_seed
 
 __all__ = [
-    "Config", "CustomObjectScope", "Progbar", "PyDataset", "Sequence", "is_keras_tensor", "array_to_img", "audio_dataset_from_directory", "clear_session",
+    "Config", "CustomObjectScope", "FeatureSpace", "Progbar", "PyDataset", "Sequence", "is_keras_tensor", "array_to_img", "audio_dataset_from_directory", "clear_session",
     "custom_object_scope", "deserialize_keras_object", "disable_interactive_logging", "enable_interactive_logging",
     "get_custom_objects", "get_file", "get_registered_name", "get_registered_object", "image_dataset_from_directory",
     "img_to_array", "is_interactive_logging_enabled", "load_img", "normalize", "pack_x_y_sample_weight",

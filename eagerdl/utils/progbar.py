@@ -31,11 +31,26 @@ class Progbar:
         3/3 - ... - .../step - loss: 0.3333
     """
 
-    def __init__(self, target, width=20, verbose=1, interval=0.05, stateful_metrics=None, stateless_metrics=None, unit_name="step"):
+    def __init__(
+        self,
+        target,
+        width=20,
+        verbose=1,
+        interval=0.05,
+        stateful_metrics=None,
+        stateless_metrics=None,
+        unit_name="step",
+    ):
         if stateful_metrics is not None and stateless_metrics is not None:
             raise ArgumentError("Progbar", "stateful_metrics and stateless_metrics exclude each other", "both are given",
                                 "name those that are averaged, or those that are not")  # fmt: skip
-        self.target, self.width, self.verbose, self.interval, self.unit_name = target, width, verbose, interval, unit_name
+        self.target, self.width, self.verbose, self.interval, self.unit_name = (
+            target,
+            width,
+            verbose,
+            interval,
+            unit_name,
+        )
         self.stateful_metrics = None if stateful_metrics is None else set(stateful_metrics)
         self.stateless_metrics = None if stateless_metrics is None else set(stateless_metrics)
         if stateful_metrics is None and stateless_metrics is None:
@@ -61,7 +76,11 @@ class Progbar:
         if finalize is None:
             finalize = self.target is not None and current >= self.target
         for name, value in values or ():
-            averaged = name not in self.stateful_metrics if self.stateful_metrics is not None else name in self.stateless_metrics
+            averaged = (
+                name not in self.stateful_metrics
+                if self.stateful_metrics is not None
+                else name in self.stateless_metrics
+            )
             if finalize or not averaged:
                 self._values[name] = value, 1  # Keras shows the last number in the end, too
             else:
@@ -80,7 +99,9 @@ class Progbar:
         self._display.step(current, self._means)
         if finalize:
             self._over = True
-            self._display.title = f"{current}/{self.target}" if self.target is not None else f"{current} {self.unit_name}s"
+            self._display.title = (
+                f"{current}/{self.target}" if self.target is not None else f"{current} {self.unit_name}s"
+            )
             self._display.end(self._means)
             self._display.stop()
 

@@ -163,12 +163,8 @@ CASES = {
         lambda: L.STFTSpectrogram("stft", 8, 3, padding="same", data_format="channels_first"), normal(2, 20),
         weights=[(8, 1, 5)] * 2,
     ),
-    "STFTSpectrogram, logarithm": Row(lambda: L.STFTSpectrogram(frame_length=8), normal(20, 2), weights=[(8, 1, 5)] * 2),
     "STFTSpectrogram, power": Row(
         lambda: L.STFTSpectrogram("psd", 8, window=None, scaling=None), normal(20, 1), weights=[(8, 1, 5)] * 2,
         reference=lambda w, x: np.abs(window_spectra(x)) ** 2 * [1, 2, 2, 2, 1],
-    ),
-    "STFTSpectrogram, angle": Row(
-        lambda: L.STFTSpectrogram("angle", 8), normal(20, 1), weights=[(8, 1, 5)] * 2, gradient=False,
     ),
 }  # fmt: skip

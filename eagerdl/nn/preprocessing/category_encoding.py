@@ -1,5 +1,7 @@
 """Vectors for numbers of categories: `CategoryEncoding`."""
 
+import numpy as np
+
 from eagerdl import dtypes, ops, registry
 from eagerdl.errors import ArgumentError, DTypeError, RangeError
 from eagerdl.nn.dense import positive_int
@@ -52,8 +54,8 @@ class CategoryEncoding(Layer):
         elif not (dtypes.is_integer(x.dtype) or x.dtype == dtypes.bool_):
             raise DTypeError(self.where, "numbers of categories are integers", f"got {x.dtype}", "cast them")
         check_bounds(self.where, x._array, self.num_tokens, "category numbers")
-        if x._array is not None and x.size and int(ops.min(x)) < 0:
-            raise RangeError(self.where, f"category numbers lie from 0 to {self.num_tokens - 1}", f"got {int(ops.min(x))}",
+        if x._array.__class__ is np.ndarray and x.size and x._array.min() < 0:  # not where it would wait for a GPU
+            raise RangeError(self.where, f"category numbers lie from 0 to {self.num_tokens - 1}", f"got {x._array.min()}",
                              "use IntegerLookup to number them")  # fmt: skip
         if count_weights is not None:
             if self.output_mode != "count":

@@ -136,14 +136,15 @@ class RandomColorDegeneration(ColourLayer):
     """images (batch, h, w, 3) or (h, w, 3) -> the same shape. Mixed with their gray versions, in training.
 
     Args:
-        factor: the part of the gray version: a number f for those from 0 to f, or (lower, upper).
+        factor: the part of the gray version: a number f for those from 0 to f, or (lower, upper); below 0 colours get
+            stronger.
         value_range: the least and the greatest value that pixels have; the result is clipped to it.
         data_format: "channels_last" or "channels_first"; by default as configured.
         seed: an int, for the same numbers in each run.
         kwargs: name, dtype, trainable.
 
     Raises:
-        ArgumentError: for factors outside of [0, 1], or a range that is none.
+        ArgumentError: for factors outside of [-1, 1], or a range that is none.
         ShapeError: for input with other than 3 or 4 axes, or other than 3 channels.
 
     Example:
@@ -154,6 +155,9 @@ class RandomColorDegeneration(ColourLayer):
 
     def __init__(self, factor, value_range=(0, 255), data_format=None, seed=None, **kwargs):
         super().__init__(factor, value_range, seed, data_format, **kwargs)
+
+    def _interval(self, factor):
+        return interval(self.where, "factor", factor, -1.0, default_low=0.0)
 
     def transform(self, images, drawn):
         gray = ops.image.rgb_to_grayscale(self._of_three(images), data_format="channels_last")
@@ -200,14 +204,14 @@ class RandomSaturation(ColourLayer):
     Saturations are multiplied by f / (1 - f): f = 0 gives gray, 0.5 the same image, 1 colours that are as strong as can be.
 
     Args:
-        factor: the f: a number for those from 0 to it, or (lower, upper).
+        factor: the f: a number for those from 0 to it, or (lower, upper); below 0 is as 0.
         value_range: the least and the greatest value that pixels have.
         data_format: "channels_last" or "channels_first"; by default as configured.
         seed: an int, for the same numbers in each run.
         kwargs: name, dtype, trainable.
 
     Raises:
-        ArgumentError: for factors outside of [0, 1], or a range that is none.
+        ArgumentError: for factors outside of [-1, 1], or a range that is none.
         ShapeError: for input with other than 3 or 4 axes, or other than 3 channels.
 
     Example:
@@ -217,6 +221,9 @@ class RandomSaturation(ColourLayer):
 
     def __init__(self, factor, value_range=(0, 255), data_format=None, seed=None, **kwargs):
         super().__init__(factor, value_range, seed, data_format, **kwargs)
+
+    def _interval(self, factor):
+        return interval(self.where, "factor", factor, -1.0, default_low=0.0)
 
     def draw(self, images):
         factor = self._uniform(images, *self.factor)

@@ -1,5 +1,7 @@
 """Numbers of bins for numbers: `Discretization`."""
 
+import itertools
+
 import numpy as np
 
 from eagerdl import config, dtypes, ops, registry
@@ -54,7 +56,7 @@ class Discretization(Layer):
 
     def _checked(self, boundaries):
         boundaries = np.asarray(boundaries, np.float64).tolist()
-        if any(a > b for a, b in zip(boundaries, boundaries[1:])):
+        if any(a > b for a, b in itertools.pairwise(boundaries)):
             raise ArgumentError(self.where, "bin_boundaries must rise", f"got {boundaries}", "sort them")
         return boundaries
 

@@ -1,5 +1,7 @@
 """Numbers of categories as vectors, in the ways that preprocessing layers name by `output_mode`."""
 
+import math
+
 from eagerdl import ops
 from eagerdl.errors import ArgumentError
 from eagerdl.nn.arguments import check_choice
@@ -42,16 +44,18 @@ def encode(x, mode, depth, dtype, weights=None):
         return ops.cast(x, dtype)
     if not x.ndim:
         x = x[None]
-    if mode == "multi_hot":
-        return (
-            ops.max(ops.one_hot(x, depth, dtype=dtype), axis=-2)
-            if x.shape[-1]
-            else ops.zeros((*x.shape[:-1], depth), dtype)
-        )
     if mode == "one_hot":
         return ops.one_hot(x[..., 0] if x.ndim > 1 and x.shape[-1] == 1 else x, depth, dtype=dtype)
-    hot = ops.one_hot(x, depth, dtype=dtype if weights is None else weights.dtype)
-    return ops.sum(hot if weights is None else hot * weights[..., None], axis=-2)
+    if weights is not None:
+        return ops.sum(ops.one_hot(x, depth, dtype=weights.dtype) * weights[..., None], axis=-2)
+    shape = (*x.shape[:-1], depth)
+    rows = ops.reshape(x, (math.prod(x.shape[:-1]), x.shape[-1]))
+    if mode == "multi_hot":
+        return ops.reshape(ops.multi_hot(rows, depth, dtype=dtype), shape)
+    # What is outside of the categories goes to a bin of its own, which is cut off.
+    places = ops.where((rows >= 0) & (rows < depth), rows, depth) + (depth + 1) * ops.arange(rows.shape[0])[:, None]
+    counts = ops.bincount(ops.ravel(places), minlength=rows.shape[0] * (depth + 1))
+    return ops.cast(ops.reshape(ops.reshape(counts, (-1, depth + 1))[:, :depth], shape), dtype)
 
 
 def encoded_shape(shape, mode, depth):

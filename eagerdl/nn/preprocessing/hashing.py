@@ -121,7 +121,8 @@ class HashedCrossing(HashLayer):
 
     def call(self, inputs):
         if not isinstance(inputs, list | tuple) or len(inputs) < 2:
-            raise ArgumentError(self.where, "a list of two or more inputs is crossed", f"got {type(inputs).__name__} {inputs!r:.60}",
+            raise ArgumentError(self.where, "a list of two or more inputs is crossed",
+                                f"got {type(inputs).__name__} {inputs!r:.60}",
                                 "pass [a, b]")  # fmt: skip
         values = [plain_values(self.where, x, whole=True) for x in inputs]
         self._check_shapes([x.shape for x in values])

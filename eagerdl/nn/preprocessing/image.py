@@ -27,7 +27,7 @@ class ImageLayer(Layer):
 
     moves_pixels = False  # whether masks and boxes have to move, too
     always = False  # whether it acts in inference as well
-    keys = ()  # the attributes of its config
+    keys: tuple[str, ...] = ()  # the attributes of its config
     _has_seed = True
 
     def __init__(self, data_format=None, seed=None, bounding_box_format=None, **kwargs):

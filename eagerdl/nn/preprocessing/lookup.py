@@ -1,6 +1,7 @@
 """Numbers for the words of a vocabulary, and back: `StringLookup`, `IntegerLookup`."""
 
 import collections
+import itertools
 import json
 import os
 
@@ -64,6 +65,8 @@ class IndexLookup(Layer):
         self.reset_state()
         if vocabulary is not None:
             self.set_vocabulary(vocabulary, idf_weights)
+            if isinstance(vocabulary, str):
+                self.input_vocabulary = self._learnt  # the config holds what the file held
 
     def _listed(self, tokens):
         raise NotImplementedError
@@ -195,9 +198,9 @@ class IndexLookup(Layer):
         else:
             array = self._tokens(data)
             rows = (array.reshape(-1, array.shape[-1]) if array.ndim > 1 else array.reshape(1, -1)).tolist()
-        for row in rows:
-            self._counts.update(row)
-            if self.output_mode == "tf_idf":
+        self._counts.update(itertools.chain.from_iterable(rows))
+        if self.output_mode == "tf_idf":
+            for row in rows:
                 self._document_counts.update(set(row))
         self._documents += len(rows)
 
@@ -240,7 +243,8 @@ class IndexLookup(Layer):
             return out
         if not self.num_oov_indices:
             raise ArgumentError(self.where, "without num_oov_indices all input must be in the vocabulary",
-                                f"these are not: {np.unique(tokens[~known])[:5].tolist()}", "use num_oov_indices=1, or adapt on more data")  # fmt: skip
+                                f"these are not: {np.unique(tokens[~known])[:5].tolist()}",
+                                "use num_oov_indices=1, or adapt on more data")  # fmt: skip
         if self.num_oov_indices == 1:
             others = 0
         elif self.vocabulary_dtype != "string" and self.oov_method == "floormod":
@@ -312,7 +316,8 @@ class IndexLookup(Layer):
     def from_config(cls, config):
         if isinstance(config.get("vocabulary"), str) and registry.safe_mode():
             raise ArgumentError(f"{cls.__name__}.from_config", "a config may not have other files read",
-                                f"its vocabulary is the file {config['vocabulary']!r}", "pass safe_mode=False if you trust it")  # fmt: skip
+                                f"its vocabulary is the file {config['vocabulary']!r}",
+                                "pass safe_mode=False if you trust it")  # fmt: skip
         return super().from_config(config)
 
     def get_build_config(self):

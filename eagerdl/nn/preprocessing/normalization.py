@@ -45,7 +45,8 @@ class Normalization(Layer):
                                 "give both, or none and call adapt")  # fmt: skip
         if mean is not None and (np.shape(mean) != np.shape(variance) or np.ndim(mean) > len(self.axis)):
             raise ShapeError(self.where, f"mean and variance have the same shape, over at most the axes {self.axis}",
-                             f"got shapes {np.shape(mean)} and {np.shape(variance)}", "give one number for each place of the axes")  # fmt: skip
+                             f"got shapes {np.shape(mean)} and {np.shape(variance)}",
+                             "give one number for each place of the axes")  # fmt: skip
         self._keep = self._broadcast = None
 
     def build(self, input_shape):
@@ -69,7 +70,7 @@ class Normalization(Layer):
                 np.broadcast_to(self.input_mean, shape)
             except ValueError:
                 raise ShapeError(self.where, f"mean and variance must fit the axes {self._keep} of sizes {shape}",
-                                 f"got shape {np.shape(self.input_mean)}", "give one number for each place")  # fmt: skip
+                                 f"got shape {np.shape(self.input_mean)}", "give one number for each place") from None  # fmt: skip
 
     def _spread(self, values):
         """mean or variance with the rank of the input."""
@@ -120,7 +121,8 @@ class Normalization(Layer):
                 self.build(x.shape)
             rank = len(self._broadcast)
             if x.ndim != rank or any(x.shape[axis] != self._broadcast[axis] for axis in self._keep):
-                raise ShapeError(where, f"data must have the sizes {[self._broadcast[a] for a in self._keep]} along the axes {self._keep} of {rank}",
+                sizes = [self._broadcast[axis] for axis in self._keep]
+                raise ShapeError(where, f"data must have the sizes {sizes} along the axes {self._keep} of {rank}",
                                  f"got shape {x.shape}", "all batches, and the input, have these sizes")  # fmt: skip
             others = tuple(axis for axis in range(rank) if axis not in self._keep)
             n = math.prod(x.shape[axis] for axis in others)

@@ -3,7 +3,7 @@
 import numpy as np
 
 from eagerdl import ops, registry
-from eagerdl.errors import ArgumentError
+from eagerdl.errors import ArgumentError, ShapeError
 from eagerdl.nn.arguments import check_choice, check_numbers
 from eagerdl.nn.dense import positive_int
 from eagerdl.nn.preprocessing.colours import RandomBrightness, RandomColorDegeneration, RandomContrast
@@ -27,6 +27,7 @@ class ChoosingLayer(ImageLayer):
         self.factor = interval(self.where, "factor", factor, 0.0)
         of, values = self.factor, {"value_range": self.value_range}
         warp = {"interpolation": interpolation}
+        self._colours = colours
         self.choices = [
             RandomShear(of, of, **warp),
             RandomTranslation(of, of, **warp),
@@ -51,6 +52,11 @@ class ChoosingLayer(ImageLayer):
                 part = ops.take(images, places, axis=0)
                 parts.append(part if choice is None else choice.transform(part, choice.draw(part)))
         return ops.take(ops.concatenate(parts, axis=0), np.argsort(np.concatenate(groups)), axis=0)
+
+    def draw(self, images):
+        if self._colours and images.shape[-1] != 3:
+            raise ShapeError(self.where, "colour images have 3 channels: red, green, blue", f"got {images.shape[-1]}",
+                             "set data_format if the channels are on another axis")  # fmt: skip
 
     def transform_masks(self, masks, drawn):
         raise ArgumentError(self.where, "masks cannot follow the choices of this layer", "the dict has 'segmentation_masks'",

@@ -14,7 +14,7 @@ class SizedLayer(ImageLayer):
     """A layer whose output has a height and width of its own, in inference as well."""
 
     moves_pixels = always = True
-    keys = ("height", "width")
+    keys: tuple[str, ...] = ("height", "width")
 
     def __init__(self, height, width, **kwargs):
         super().__init__(**kwargs)

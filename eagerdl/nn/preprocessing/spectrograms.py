@@ -56,7 +56,8 @@ class MelSpectrogram(Layer):
         self.sequence_length = positive_int(where, "sequence_length", sequence_length or fft_length)
         if self.sequence_length > self.fft_length:
             raise ArgumentError(where, "the window must fit into the transform",
-                                f"sequence_length={sequence_length}, fft_length={fft_length}", "make fft_length larger")  # fmt: skip
+                                f"sequence_length={sequence_length}, fft_length={fft_length}",
+                                "make fft_length larger")  # fmt: skip
         self.num_mel_bins = positive_int(where, "num_mel_bins", num_mel_bins)
         check_numbers(
             where,

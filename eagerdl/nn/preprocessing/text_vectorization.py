@@ -108,10 +108,6 @@ class TextVectorization(Layer):
             has_input_vocabulary=has_input_vocabulary, dtype=self.dtype_policy,
         )  # fmt: skip
 
-    @property
-    def _layers(self):
-        return []  # the lookup is a part of this layer: its vocabulary is saved here
-
     # -- from texts to rows of tokens -------------------------------------------------------------
 
     def rows(self, inputs):
@@ -148,7 +144,8 @@ class TextVectorization(Layer):
         if self.split == "character":
             return [list(text) for text in flat.tolist()]
         rows = self.split(flat)
-        if isinstance(rows, np.ndarray) and rows.ndim < 2 and rows.dtype != object or isinstance(rows, str | Tensor):
+        flat_array = isinstance(rows, np.ndarray) and rows.ndim < 2 and rows.dtype != object
+        if flat_array or isinstance(rows, str | Tensor):
             raise DTypeError(self.where, "split gives a list of lists of str", f"got {type(rows).__name__} {rows!r:.60}",
                              "return [text.split(',') for text in texts]")  # fmt: skip
         rows = [list(row) for row in rows]
@@ -228,12 +225,6 @@ class TextVectorization(Layer):
         raise DTypeError(self.where, "texts are no tensors", f"got {inputs!r}",
                          "call the layer on lists or arrays of str, in Dataset.map or before the model")  # fmt: skip
 
-    def save_own_variables(self, store):
-        self._lookup.save_own_variables(store)
-
-    def load_own_variables(self, store):
-        self._lookup.load_own_variables(store)
-
     def get_build_config(self):
         return None
 
@@ -259,7 +250,8 @@ class TextVectorization(Layer):
                 config[name] = registry.deserialize_keras_object(config[name])
         if isinstance(config.get("vocabulary"), str) and registry.safe_mode():
             raise ArgumentError("TextVectorization.from_config", "a config may not have other files read",
-                                f"its vocabulary is the file {config['vocabulary']!r}", "pass safe_mode=False if you trust it")  # fmt: skip
+                                f"its vocabulary is the file {config['vocabulary']!r}",
+                                "pass safe_mode=False if you trust it")  # fmt: skip
         if isinstance(config.get("ngrams"), list):
             config["ngrams"] = tuple(config["ngrams"])
         return super().from_config(config)

@@ -6,7 +6,8 @@ from eagerdl import registry
 from eagerdl.nn import activations, constraints, initializers, regularizers
 from eagerdl.nn.arguments import check_numbers
 from eagerdl.nn.dense import positive_int
-from eagerdl.nn.layer import Layer, is_shape
+from eagerdl.nn.layer import Layer
+from eagerdl.nn.shapes import is_shape
 from eagerdl.ops import recurrent, recurrent_steps
 from eagerdl.ops.creation import ones, ones_like, zeros
 from eagerdl.ops.generators import SeedGenerator

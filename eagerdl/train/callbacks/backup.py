@@ -37,7 +37,9 @@ class BackupAndRestore(Callback):
 
     def __init__(self, backup_dir, save_freq="epoch", double_checkpoint=False, delete_checkpoint=True):
         if not backup_dir:
-            raise ArgumentError("BackupAndRestore", "backup_dir is a folder", f"got {backup_dir!r}", "pass one for this run alone")
+            raise ArgumentError(
+                "BackupAndRestore", "backup_dir is a folder", f"got {backup_dir!r}", "pass one for this run alone"
+            )
         good = save_freq in ("epoch", False) or (isinstance(save_freq, int) and save_freq is not True and save_freq > 0)
         if not good:
             raise ArgumentError("BackupAndRestore.save_freq", "'epoch', a positive number of steps or False is needed",

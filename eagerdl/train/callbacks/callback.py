@@ -252,22 +252,17 @@ class CallbackList(Callback):
 
 
 def _teller(name):
-    numbered = "batch" in name or "epoch" in name
+    def tell_numbered(self, number, logs=None):
+        for one in self._told[name]:
+            getattr(one, name)(number, logs)
 
-    if numbered:
+    def tell(self, logs=None):
+        for one in self._told[name]:
+            getattr(one, name)(logs)
 
-        def tell(self, number, logs=None):
-            for one in self._told[name]:
-                getattr(one, name)(number, logs)
-
-    else:
-
-        def tell(self, logs=None):
-            for one in self._told[name]:
-                getattr(one, name)(logs)
-
-    tell.__name__, tell.__doc__ = name, getattr(Callback, name).__doc__
-    return tell
+    made = tell_numbered if "batch" in name or "epoch" in name else tell
+    made.__name__, made.__doc__ = name, getattr(Callback, name).__doc__
+    return made
 
 
 for _name in EVENTS:

@@ -40,7 +40,12 @@ class SwapEMAWeights(Callback):
         if not found:
             raise ArgumentError("SwapEMAWeights", "the optimizer must keep averages", "it has use_ema=False",
                                 "make it with use_ema=True")  # fmt: skip
-        return [pair for one in found if one.built and int(one._iterations) for pair in zip(one._model_variables, one._averages)]
+        return [
+            pair
+            for one in found
+            if one.built and int(one._iterations)
+            for pair in zip(one._model_variables, one._averages)
+        ]
 
     def _put_averages(self):
         if self._kept is None:

@@ -30,7 +30,9 @@ def optimizers_of(where, model):
 def rates(where, model):
     """name -> number: the learning rates as logs show them: ``learning_rate``, or ``learning_rate_<optimizer>``."""
     found = optimizers_of(where, model)
-    return {f"learning_rate_{name}" if name else "learning_rate": float(one.learning_rate) for name, one in found.items()}
+    return {
+        f"learning_rate_{name}" if name else "learning_rate": float(one.learning_rate) for name, one in found.items()
+    }
 
 
 def check_assignable(where, model):
@@ -75,11 +77,10 @@ class LearningRateScheduler(Callback):
     def on_epoch_begin(self, epoch, logs=None):
         for name, optimizer in optimizers_of("LearningRateScheduler", self.model).items():
             found = self.schedule(epoch, float(optimizer.learning_rate)) if self._takes_rate else self.schedule(epoch)
-            try:
-                rate = float("x" if isinstance(found, bool | str) else found)
-            except (TypeError, ValueError):
+            rate = _number(found)
+            if rate is None:
                 raise DTypeError("LearningRateScheduler", "schedule must return a number",
-                                 f"for epoch {epoch} it returned {found!r:.60}", "return the learning rate as a float") from None  # fmt: skip
+                                 f"for epoch {epoch} it returned {found!r:.60}", "return the learning rate as a float")  # fmt: skip
             optimizer.learning_rate = rate
             if self.verbose:
                 print_message(f"Epoch {epoch + 1}: {name and name + ' '}learning rate is set to {rate:g}")
@@ -100,3 +101,11 @@ def _takes(function, count):
     except TypeError:
         return False
     return True
+
+
+def _number(value):
+    """`value` as a float, None if it is no number."""
+    try:
+        return None if isinstance(value, bool | str) else float(value)
+    except (TypeError, ValueError):
+        return None

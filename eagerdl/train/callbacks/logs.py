@@ -98,7 +98,9 @@ class CSVLogger(LogFile):
     def __init__(self, filename, separator=",", append=False):
         super().__init__(filename, append)
         if not isinstance(separator, str) or len(separator) != 1:
-            raise ArgumentError("CSVLogger", "separator is one character", f"got {separator!r}", "',', ';' or a tab are usual")
+            raise ArgumentError(
+                "CSVLogger", "separator is one character", f"got {separator!r}", "',', ';' or a tab are usual"
+            )
         self.separator, self.keys = separator, None
 
     def on_train_begin(self, logs=None):
@@ -111,7 +113,9 @@ class CSVLogger(LogFile):
             self.keys = self._header() or self._begin(logs)
             unknown = sorted(set(logs) - set(self.keys))
             if unknown:
-                warnings.warn(f"[CSVLogger] {self.filename} has no columns {', '.join(unknown)}: they are left out", stacklevel=2)
+                warnings.warn(
+                    f"[CSVLogger] {self.filename} has no columns {', '.join(unknown)}: they are left out", stacklevel=2
+                )
         self.write(self._row([epoch, *[_cell(logs.get(key, "NA")) for key in self.keys]]))
 
     def _header(self):

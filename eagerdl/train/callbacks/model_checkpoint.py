@@ -55,7 +55,7 @@ class ModelCheckpoint(Monitor):
         if not self.filepath.endswith(endings):
             raise ArgumentError("ModelCheckpoint.filepath", f"the name of {'weights' if save_weights_only else 'a model'} ends in "
                                 f"{endings[0]}", f"got {self.filepath!r}", "choose such a name")  # fmt: skip
-        self._epoch, self._steps = 0, 0  # the steps since the last save
+        self._epoch, self._steps, self._batch = 0, 0, -1  # the steps since the last save, the batch that was seen last
 
     def on_epoch_begin(self, epoch, logs=None):
         self._epoch = epoch
@@ -63,7 +63,8 @@ class ModelCheckpoint(Monitor):
     def on_train_batch_end(self, batch, logs=None):
         if self.save_freq == "epoch":
             return
-        self._steps += 1
+        self._steps += batch - self._batch if batch > self._batch else batch + 1  # several with steps_per_execution
+        self._batch = batch
         if self._steps >= self.save_freq:
             self._steps = 0
             self._save(self._epoch, batch, numbers(logs))
@@ -90,7 +91,9 @@ class ModelCheckpoint(Monitor):
         before = "nothing" if self.best is None else f"{self.best:.5g}"
         better = self.is_better(value, self.best)
         if self.verbose:
-            print_message(f"Epoch {epoch + 1}: {self.monitor} {value:.5g} is {'' if better else 'not '}better than {before}")
+            print_message(
+                f"Epoch {epoch + 1}: {self.monitor} {value:.5g} is {'' if better else 'not '}better than {before}"
+            )
         if better:
             self.best = value
         return better
@@ -107,7 +110,8 @@ class ModelCheckpoint(Monitor):
                                 "write for example {epoch:02d} and {val_loss:.2f}") from None  # fmt: skip
 
     def get_state(self):
-        return {"best": self.best, "steps": self._steps, "epoch": self._epoch}
+        return {"best": self.best, "steps": self._steps, "batch": self._batch, "epoch": self._epoch}
 
     def set_state(self, state):
-        self.best, self._steps, self._epoch = state["best"], state["steps"], state["epoch"]
+        self.best, self._steps = state["best"], state["steps"]
+        self._batch, self._epoch = state["batch"], state["epoch"]

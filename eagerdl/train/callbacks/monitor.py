@@ -52,7 +52,8 @@ class Monitor(Callback):
         name = self.monitor.removeprefix("val_")
         if name == "loss" or name.endswith("_loss"):
             return False
-        known = {metric.name: metric for metric in getattr(self.model, "metrics", ())}
+        # Those of `compile` come as one.
+        known = {one.name: one for metric in getattr(self.model, "metrics", ()) for one in getattr(metric, "metrics", [metric])}
         # Outputs and named validation sets stand before the name of the metric.
         found = known.get(name) or next((known[one] for one in known if name.endswith(f"_{one}")), None)
         direction = getattr(found, "_direction", None)

@@ -41,7 +41,13 @@ class ReduceLROnPlateau(Monitor):
         super().__init__(monitor, mode, min_delta=min_delta)
         if factor >= 1.0:
             raise RangeError("ReduceLROnPlateau", "factor is below 1", f"got {factor}", "0.1 or 0.5 are usual")
-        self.factor, self.patience, self.verbose, self.cooldown, self.min_lr = factor, patience, verbose, cooldown, min_lr
+        self.factor, self.patience, self.verbose, self.cooldown, self.min_lr = (
+            factor,
+            patience,
+            verbose,
+            cooldown,
+            min_lr,
+        )
         self.cooldown_counter, self.wait = 0, 0
 
     def on_train_begin(self, logs=None):

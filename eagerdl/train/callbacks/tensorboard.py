@@ -107,7 +107,9 @@ class TensorBoard(Callback):
 
     def on_epoch_end(self, epoch, logs=None):
         logs = logs or {}
-        mine = {name: value for name, value in logs.items() if not name.startswith("val_")} | rates("TensorBoard", self.model)
+        mine = {name: value for name, value in logs.items() if not name.startswith("val_")} | rates(
+            "TensorBoard", self.model
+        )
         if self.write_steps_per_second and hasattr(self, "_began"):  # not in an epoch that was taken up midway
             mine["steps_per_second"] = (self._step - self._first) / max(time.perf_counter() - self._began, 1e-9)
         self._write("train", "epoch_{}", mine, epoch)
@@ -207,12 +209,12 @@ class TensorBoard(Callback):
 def _images(value):
     """A weight as pictures (h, w, 1 or 3) with values from 0 to 1; none if it has too many axes."""
     value = np.squeeze(value)
-    if value.ndim == 0 or value.ndim > 4:
+    if value.ndim > 4:
         return []
     low, high = value.min(), value.max()
     value = (value - low) / (high - low) if high > low else np.zeros_like(value)
-    if value.ndim == 1:
-        return [value[None, :, None]]
+    if value.ndim < 2:
+        return [value.reshape(1, -1, 1)]
     if value.ndim == 2:
         return [(value if value.shape[0] <= value.shape[1] else value.T)[..., None]]
     if value.ndim == 3:  # (h, w, filters): the filters side by side
