@@ -1,6 +1,5 @@
 """Where short messages go: to standard output, or to the logger ``eagerdl`` of Python's logging."""
 
-import logging
 import sys
 
 __all__ = [
@@ -10,7 +9,6 @@ __all__ = [
     "print_message",
 ]
 
-logger = logging.getLogger("eagerdl")
 _interactive = True
 
 
@@ -41,7 +39,9 @@ def is_interactive_logging_enabled():
 def print_message(message):
     """Says one line, where the user wants such lines."""
     if not _interactive:
-        logger.info(message)
+        import logging  # few programs need it
+
+        logging.getLogger("eagerdl").info(message)
         return
     encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
     sys.stdout.write(message.encode(encoding, "replace").decode(encoding) + "\n")

@@ -10,7 +10,6 @@ import contextlib
 import errno
 import itertools
 import json
-import math
 import os
 import struct
 import zipfile
@@ -23,14 +22,12 @@ from eagerdl.errors import ArgumentError, EagerdlError
 
 VERSION = 1  # of the format; readers refuse files of a later one
 JSON_LIMIT = 256 * 2**20  # bytes of a JSON member
-CHUNK = 2**20  # bytes that are read or written at a time
 
 _DTYPES = {
     "BOOL": np.bool_, "U8": np.uint8, "I8": np.int8, "U16": np.uint16, "I16": np.int16, "U32": np.uint32, "I32": np.int32,
     "U64": np.uint64, "I64": np.int64, "F16": np.float16, "BF16": ml_dtypes.bfloat16, "F32": np.float32, "F64": np.float64,
     "C64": np.complex64,
 }  # fmt: skip
-_CODES = {dtype: code for code, dtype in _DTYPES.items()}
 COMPLEX128 = ":complex128"  # safetensors has no such dtype: these arrays travel as pairs of float64
 
 # What parsers of files say of damaged ones: zip files of flipped bits raise nearly anything.
@@ -112,89 +109,52 @@ def _sync_folder(folder):
 # -- arrays as safetensors ----------------------------------------------------------------------
 
 
-def write_arrays(file, arrays):
-    """Writes a dict name -> array as safetensors, without a copy of all of them in memory.
+def pack(arrays):
+    """A dict name -> array as the bytes of a safetensors file.
 
     Raises:
-        ArgumentError: for arrays of anything but numbers; nothing is written then.
+        ArgumentError: for arrays of anything but numbers.
     """
-    header, body = _layout(arrays)
-    file.write(header)
-    for array in body:
-        flat = np.ascontiguousarray(array, array.dtype.newbyteorder("<")).reshape(-1).view(np.uint8)
-        for start in range(0, flat.size, CHUNK):
-            file.write(flat[start : start + CHUNK].data)
+    from safetensors.numpy import save
 
-
-def _layout(arrays):
-    """The bytes before the data, and the arrays in the order of the file: large items first, so that all are aligned."""
-    parts = []
+    parts = {}
     for name, value in arrays.items():
         array = np.asarray(value)
         if array.dtype == np.complex128:
             name, array = name + COMPLEX128, np.stack([array.real, array.imag], -1)
-        if array.dtype.type not in _CODES:
+        if array.dtype.type not in _DTYPES.values():
             raise ArgumentError(
                 "save", "arrays of numbers are needed", f"{name!r} is {array.dtype}", "convert it first"
             )
-        parts.append((name, array))
-    parts.sort(key=lambda part: -part[1].itemsize)
-    header, end = {}, 0
-    for name, array in parts:
-        header[name] = {
-            "dtype": _CODES[array.dtype.type],
-            "shape": array.shape,
-            "data_offsets": [end, end + array.nbytes],
-        }
-        end += array.nbytes
-    text = json.dumps(header, separators=(",", ":")).encode()
-    text += b" " * (-len(text) % 8)
-    return len(text).to_bytes(8, "little") + text, [array for _, array in parts]
+        # Others than contiguous arrays of this machine's byte order would be written wrongly without a word.
+        parts[name] = np.ascontiguousarray(array, array.dtype.newbyteorder("=")).reshape(array.shape)
+    return save(parts)
 
 
-def read_arrays(file, size, where="load"):
-    """The dict name -> array of the next `size` bytes of a file, which are safetensors.
+def unpack(data, where="load"):
+    """The dict name -> array of the bytes of a safetensors file.
 
     Raises:
         ArgumentError: if the bytes are damaged.
     """
-    head = int.from_bytes(file.read(8), "little")
-    if head > min(size - 8, JSON_LIMIT):
-        raise damaged(where, "the header of its arrays is longer than the file")
-    header = json.loads(file.read(head))
-    header.pop("__metadata__", None)
-    arrays, end = {}, 0
-    for name, part in sorted(header.items(), key=lambda item: item[1]["data_offsets"]):
-        dtype, shape, (begin, stop) = _DTYPES.get(part["dtype"]), part["shape"], part["data_offsets"]
+    import safetensors
+
+    try:
+        found = safetensors.deserialize(data)
+    except safetensors.SafetensorError as error:
+        raise damaged(where, f"its arrays cannot be read: {error}") from None
+    arrays = {}
+    for name, part in found:
+        dtype = _DTYPES.get(part["dtype"])
         if dtype is None:
             raise damaged(where, f"{name!r} has the unknown dtype {part['dtype']!r}")
-        fits = (
-            all(isinstance(n, int) and n >= 0 for n in shape)
-            and stop - begin == math.prod(shape) * np.dtype(dtype).itemsize
-        )
-        if begin != end or stop > size - 8 - head or not fits:
-            raise damaged(where, f"{name!r} of shape {shape} does not fit into its place")
-        arrays[name] = _filled(file, np.empty(shape, dtype))
-        end = stop
-    if end != size - 8 - head:
-        raise damaged(where, "there are bytes behind its arrays")
-    for name in [name for name in arrays if name.endswith(COMPLEX128)]:
-        arrays[name.removesuffix(COMPLEX128)] = arrays.pop(name).view(np.complex128)[..., 0]
+        array = np.frombuffer(bytearray(part["data"]), dtype).reshape(part["shape"])
+        if dtype is np.bool_:
+            array = array.view(np.uint8) != 0  # other bytes than 0 and 1 are no booleans to NumPy
+        if name.endswith(COMPLEX128):
+            name, array = name.removesuffix(COMPLEX128), array.view(np.complex128)[..., 0]
+        arrays[name] = array
     return arrays
-
-
-def _filled(file, array):
-    """`array` with the next bytes of the file."""
-    flat = array.reshape(-1).view(np.uint8)
-    for start in range(0, flat.size, CHUNK):
-        piece = flat[start : start + CHUNK]
-        data = file.read(piece.size)
-        if len(data) != piece.size:
-            raise EOFError("it ends too early")
-        piece[:] = np.frombuffer(data, np.uint8)
-    if array.dtype == np.bool_:
-        np.not_equal(flat, 0, out=flat.view(np.bool_))  # other bytes than 0 and 1 are no booleans to NumPy
-    return array
 
 
 # -- archives -----------------------------------------------------------------------------------
@@ -222,12 +182,7 @@ def write_archive(path, kind, members, where="save"):
     with written(path, where) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
         for name, value in {"metadata.json": metadata, **members}.items():
             member = zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0))
-            if name.endswith(".json"):
-                archive.writestr(member, _json_of(value, where))
-            else:
-                member.file_size = sum(np.asarray(array).nbytes for array in value.values())  # whether it needs zip64
-                with archive.open(member, "w") as stream:
-                    write_arrays(stream, value)
+            archive.writestr(member, _json_of(value, where) if name.endswith(".json") else pack(value))
 
 
 def _json_of(value, where):
@@ -287,9 +242,7 @@ def _read(archive, member, where):
         raise damaged(where, f"{member.filename} is compressed, or larger than the file")
     with archive.open(member) as stream:  # reading to the end compares the checksum
         if member.filename.endswith(".safetensors"):
-            arrays = read_arrays(stream, member.file_size, where)
-            stream.read()
-            return arrays
+            return unpack(stream.read(), where)
         if member.file_size > JSON_LIMIT:
             raise damaged(where, f"{member.filename} is larger than any config")
         return json.loads(stream.read())

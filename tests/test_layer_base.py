@@ -103,7 +103,7 @@ def test_replaced_layers_take_their_weights_with_them():
 
 def test_shared_layers_count_once():
     shared = L.Dense(3)
-    layer = Around(edl.Sequential([shared, shared, Around(shared)]) if False else Around(shared))
+    layer = Around(Around(shared))
     layer.again = shared
     layer(X)
     assert shapes(layer) == [(3, 3), (3,)]
@@ -401,10 +401,10 @@ def test_mixed_policies_compute_in_the_small_dtype_and_keep_float32(mixed):
     assert out.dtype == mixed and layer.kernel.dtype == "float32" and layer.kernel.value.dtype == "float32"
     assert seen == [(mixed, mixed, "float32")]
     assert tape.gradient(loss, layer.kernel).dtype == "float32"
-    for again in (copy.deepcopy(layer), pickle.loads(pickle.dumps(L.Dense(2)))):
-        assert again(X).dtype == mixed
-    for again in (copy.deepcopy(layer),):
-        assert again(X).dtype == mixed and seen[-1] == seen[0]
+    assert copy.deepcopy(layer)(X).dtype == mixed and seen[1] == seen[0]
+    dense = L.Dense(2)
+    dense(X)
+    assert pickle.loads(pickle.dumps(dense))(X).dtype == mixed
 
 
 def test_autocast_can_be_turned_off(mixed):

@@ -160,6 +160,9 @@ class Sequential(Model):
             config["build_input_shape"] = list(self._build_shapes["input_shape"])
         return config
 
+    def get_build_config(self):
+        return None  # the config has the shape
+
     @classmethod
     def from_config(cls, config, custom_objects=None):
         with registry.CustomObjectScope(custom_objects):

@@ -4,7 +4,6 @@ A display is told where a run is and draws at most ten times a second, so that l
 """
 
 import atexit
-import html
 import math
 import sys
 import time
@@ -78,6 +77,11 @@ def seconds(value):
         return f"{value:.1f}s"
     minutes, rest = divmod(int(value), 60)
     return f"{minutes}m{rest:02d}s" if minutes < 60 else f"{minutes // 60}h{minutes % 60:02d}m"
+
+
+def escaped(text):
+    """`text` as HTML; the module html would be loaded in every program."""
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
 class Silent:
@@ -382,7 +386,7 @@ class Notebook(Timed):
         bar = ""
         if self.steps and self.checked is None:
             bar = f'<progress value="{self.done}" max="{self.steps}"></progress> '
-        moving = [(self.name, bar + html.escape(self.place), self.logs)] if self._running else []
+        moving = [(self.name, bar + escaped(self.place), self.logs)] if self._running else []
         self._show([*self._rows, *moving])
         self._stale = False
 
@@ -401,13 +405,13 @@ class Notebook(Timed):
     def _show(self, rows):
         names = list(dict.fromkeys(name for _, _, logs in rows for name in logs))
         head = "".join(
-            f"<th>{html.escape(name)}</th>" for name in ["epoch" if self.epochs is not None else "", "time", *names]
+            f"<th>{escaped(name)}</th>" for name in ["epoch" if self.epochs is not None else "", "time", *names]
         )
         skipped = len(rows) - ROWS
         body = f'<tr><td colspan="{2 + len(names)}">... {skipped} earlier epochs</td></tr>' if skipped > 0 else ""
         body += "".join(
-            f"<tr><td>{html.escape(name)}</td><td>{when}</td>"
-            + "".join(f"<td>{html.escape(shown(logs[key])) if key in logs else ''}</td>" for key in names)
+            f"<tr><td>{escaped(name)}</td><td>{when}</td>"
+            + "".join(f"<td>{escaped(shown(logs[key])) if key in logs else ''}</td>" for key in names)
             + "</tr>"
             for name, when, logs in rows[-ROWS:]
         )

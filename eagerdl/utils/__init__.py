@@ -7,6 +7,7 @@ from eagerdl.messages import (
     enable_interactive_logging,
     is_interactive_logging_enabled,
 )
+from eagerdl.models.plot import model_to_dot, plot_model
 from eagerdl.nn.symbolic import is_keras_tensor
 from eagerdl.registry import (
     CustomObjectScope,
@@ -33,11 +34,12 @@ from eagerdl.utils.series import split_dataset, timeseries_dataset_from_array
 from eagerdl.utils.session import clear_session, set_random_seed
 
 __all__ = [
-    "Config", "CustomObjectScope", "FeatureSpace", "Progbar", "PyDataset", "Sequence", "is_keras_tensor", "array_to_img", "audio_dataset_from_directory", "clear_session",
-    "custom_object_scope", "deserialize_keras_object", "disable_interactive_logging", "enable_interactive_logging",
-    "get_custom_objects", "get_file", "get_registered_name", "get_registered_object", "image_dataset_from_directory",
-    "img_to_array", "is_interactive_logging_enabled", "load_img", "normalize", "pack_x_y_sample_weight",
-    "pad_sequences", "register_keras_serializable", "save_img", "serialize_keras_object", "set_random_seed", "split_dataset",
+    "Config", "CustomObjectScope", "FeatureSpace", "Progbar", "PyDataset", "Sequence", "array_to_img",
+    "audio_dataset_from_directory", "clear_session", "custom_object_scope", "deserialize_keras_object",
+    "disable_interactive_logging", "enable_interactive_logging", "get_custom_objects", "get_file", "get_registered_name",
+    "get_registered_object", "image_dataset_from_directory", "img_to_array", "is_interactive_logging_enabled",
+    "is_keras_tensor", "load_img", "model_to_dot", "normalize", "pack_x_y_sample_weight", "pad_sequences", "plot_model",
+    "register_keras_serializable", "save_img", "serialize_keras_object", "set_random_seed", "split_dataset",
     "standardize_dtype", "text_dataset_from_directory", "timeseries_dataset_from_array", "to_categorical",
     "unpack_x_y_sample_weight",
 ]  # fmt: skip

@@ -4,7 +4,6 @@ Where a run goes on after an interruption, its file goes on at the same place: w
 written again.
 """
 
-import csv
 import io
 import json
 import math
@@ -122,6 +121,8 @@ class CSVLogger(LogFile):
         """The names of the columns in the file, if it goes on."""
         if not self._size:
             return None
+        import csv  # loaded by those who write such files
+
         with open(self.filename, newline="", encoding="utf-8") as file:
             return next(csv.reader(file, delimiter=self.separator), ["epoch"])[1:]
 
@@ -133,6 +134,8 @@ class CSVLogger(LogFile):
         return keys
 
     def _row(self, values):
+        import csv
+
         text = io.StringIO()
         csv.writer(text, delimiter=self.separator, lineterminator="\n").writerow(values)
         return text.getvalue()
