@@ -177,7 +177,11 @@ class Variable(Tensor):
         options = {"trainable": self.trainable, "autocast": self.autocast, "aggregation": self.aggregation,
                    "synchronization": self.synchronization, "name": self.name, "layout": self.layout,
                    "constraint": self.constraint}  # fmt: skip
-        marks = {"regularizer": self.regularizer, "learning_rate_multiplier": self.learning_rate_multiplier, "_path": self._path}
+        marks = {
+            "regularizer": self.regularizer,
+            "learning_rate_multiplier": self.learning_rate_multiplier,
+            "_path": self._path,
+        }
         return _rebuild_variable, (type(self), devices.to_numpy(self._array), options, marks)
 
 

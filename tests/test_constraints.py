@@ -77,7 +77,7 @@ def test_once_is_enough(constraint):
         (C.MaxNorm(), {"max_value": 2, "axis": 0}),
         (C.MinMaxNorm(), {"min_value": 0.0, "max_value": 1.0, "rate": 1.0, "axis": 0}),
     ],
-    ids=str,
+    ids=lambda value: str(value) if isinstance(value, dict) else type(value).__name__,
 )
 def test_config(constraint, config):
     assert constraint.get_config() == config

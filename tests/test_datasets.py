@@ -149,7 +149,7 @@ DAMAGED_IDX = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("data", "match"), DAMAGED_IDX)
+@pytest.mark.parametrize(("data", "match"), DAMAGED_IDX, ids=range(len(DAMAGED_IDX)))
 def test_damaged_idx_files_are_refused(data, match, tmp_path):
     (tmp_path / "labels").write_bytes(data)
     with pytest.raises(

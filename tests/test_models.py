@@ -29,7 +29,11 @@ def assert_same(a, b):
 
 def others(model, *inputs):
     """Models that must compute the same, each made of `model` in another way."""
-    of_config = [type(model).from_config(model.get_config()), edl.models.model_from_json(model.to_json()), edl.models.clone_model(model)]
+    of_config = [
+        type(model).from_config(model.get_config()),
+        edl.models.model_from_json(model.to_json()),
+        edl.models.clone_model(model),
+    ]
     for other in of_config:
         if not other.built:
             other(*inputs)
@@ -206,7 +210,11 @@ def test_depth_knows_no_limit(functional, tmp_path, shallow_stack):
     model.fit(data, data + 1, verbose=0)
     want = model(data)
     model.save(tmp_path / "deep.keras")
-    for other in (copy.deepcopy(model), pickle.loads(pickle.dumps(model)), edl.models.load_model(tmp_path / "deep.keras")):
+    for other in (
+        copy.deepcopy(model),
+        pickle.loads(pickle.dumps(model)),
+        edl.models.load_model(tmp_path / "deep.keras"),
+    ):
         assert_same(other(data), want)
     edl.models.clone_model(model)
     edl.models.model_from_json(model.to_json())
@@ -423,7 +431,10 @@ def test_models_of_keras_load_and_compute_the_same(case):
     wanted = KERAS[case]
     model = edl.models.model_from_json(json.dumps(wanted["config"]))
     assert [[v.name, list(v.shape)] for v in model.weights] == wanted["weights"]
-    weights = [0.3 * np.sin(np.arange(v.size) + i).reshape(v.shape) + ("variance" in v.name) for i, v in enumerate(model.weights)]
+    weights = [
+        0.3 * np.sin(np.arange(v.size) + i).reshape(v.shape) + ("variance" in v.name)
+        for i, v in enumerate(model.weights)
+    ]
     model.set_weights(weights)
     inputs = []
     for i, x in enumerate(model.inputs):
@@ -442,7 +453,9 @@ def test_functions_are_written_in_keras_words():
     model = edl.Model(x, edl.concatenate([edl.sum(x, axis=1, keepdims=True), 2.0 * x[:, :2]], axis=-1))
     described = {layer["class_name"]: layer for layer in model.get_config()["layers"]}
     assert described["Sum"]["config"] == {"name": described["Sum"]["name"], "axis": 1, "keepdims": True}
-    assert described["Sum"]["module"] == "keras.src.ops.numpy" and len(described["Sum"]["inbound_nodes"][0]["args"]) == 1
+    assert (
+        described["Sum"]["module"] == "keras.src.ops.numpy" and len(described["Sum"]["inbound_nodes"][0]["args"]) == 1
+    )
     assert {"GetItem", "Multiply", "Concatenate"} <= set(described)
 
 

@@ -162,8 +162,10 @@ def test_evaluate_and_predict_by_formula():
 def test_batches_one_by_one():
     model = regressor(metrics=["mae"])
     fitted = regressor(metrics=["mae"])
-    fitted.fit(X, Y, batch_size=96, verbose=0)
-    assert model.train_on_batch(X, Y, return_dict=True) == {name: one[0] for name, one in fitted.history.history.items()}
+    fitted.fit(X, Y, batch_size=96, shuffle=False, verbose=0)
+    assert model.train_on_batch(X, Y, return_dict=True) == {
+        name: one[0] for name, one in fitted.history.history.items()
+    }
     assert_weights(model, fitted.get_weights())
     first = model.test_on_batch(X[:10], Y[:10])
     both = model.test_on_batch(X[10:], Y[10:])
@@ -236,6 +238,7 @@ KEYS = {
 }  # fmt: skip
 
 
+@pytest.mark.filterwarnings("ignore:.*no gradient for q/kernel")  # where q has no loss
 @pytest.mark.parametrize("case", KEYS)
 def test_names_in_logs_of_several_outputs(case):
     form, settings, keys = KEYS[case]
@@ -251,7 +254,10 @@ def test_names_in_logs_of_several_outputs(case):
 
 SINGLE = {
     "names": ({"metrics": ["mae", "mse"]}, ["loss", "mae", "mse"]),
-    "objects": ({"metrics": [edl.metrics.MeanSquaredError(name="foo"), "mean_absolute_error"]}, ["foo", "loss", "mean_absolute_error"]),
+    "objects": (
+        {"metrics": [edl.metrics.MeanSquaredError(name="foo"), "mean_absolute_error"]},
+        ["foo", "loss", "mean_absolute_error"],
+    ),
     "weighted": ({"metrics": ["mae"], "weighted_metrics": ["mse", "mae"]}, ["loss", "mae", "mse", "weighted_mae"]),
     "twice": ({"metrics": ["mae", "mae"]}, ["loss", "mae", "mae_1"]),
     "functions": ({"metrics": [edl.losses.mean_absolute_error]}, ["loss", "mean_absolute_error"]),
@@ -309,11 +315,13 @@ def test_validation_split_takes_the_last_rows_and_trains_on_the_others():
 
 
 def test_validation_changes_nothing_in_training():
-    with_it, without = classifier(noisy=True), classifier(noisy=True)
-    for model, named in ((with_it, {"validation_data": (X, CLASSES)}), (without, {})):
+    found = []
+    for named in ({"validation_data": (X, CLASSES)}, {}):
+        model = classifier(noisy=True)
         model.compile("adam", CROSSENTROPY, metrics=["accuracy"])
         model.fit(X, CLASSES, epochs=3, verbose=0, **named)
-    assert_weights(with_it, without.get_weights())
+        found.append(model.get_weights())
+    assert_weights(model, found[0])
 
 
 def endless(size=10):
@@ -359,11 +367,16 @@ def test_learning_rate_multipliers_hold_variables_back():
     assert (model.get_weights()[1] != bias).all()
 
 
-@pytest.mark.parametrize("settings", ({"run_eagerly": True}, {"jit_compile": False}, {"jit_compile": True}, {"steps_per_execution": 2}))
+@pytest.mark.parametrize(
+    "settings", ({"run_eagerly": True}, {"jit_compile": False}, {"jit_compile": True}, {"steps_per_execution": 2})
+)
 def test_how_steps_run_changes_no_bit(settings):
-    plain, other = regressor(), regressor(**settings)
-    assert other.fit(X, Y, epochs=2, verbose=0).history == plain.fit(X, Y, epochs=2, verbose=0).history
-    assert_weights(other, plain.get_weights())
+    found = []
+    for named in ({}, settings):
+        model = regressor(**named)
+        found.append((model.fit(X, Y, epochs=2, verbose=0).history, model.get_weights()))
+    assert found[0][0] == found[1][0]
+    assert_weights(model, found[0][1])
 
 
 def test_steps_per_execution_groups_steps_for_callbacks():
@@ -445,7 +458,9 @@ def test_a_step_with_metrics_of_its_own():
     own.compile("sgd")
     plain = regressor(metrics=["mae"])
     plain.set_weights(own.get_weights())
-    assert own.fit(X, Y, epochs=2, verbose=0).history == pytest.approx(plain.fit(X, Y, epochs=2, verbose=0).history)
+    mine, theirs = (model.fit(X, Y, epochs=2, shuffle=False, verbose=0).history for model in (own, plain))
+    for name in ("loss", "mae"):
+        assert mine[name] == pytest.approx(theirs[name], rel=1e-6)
     assert_weights(own, plain.get_weights())
 
 
@@ -466,8 +481,8 @@ def test_a_step_that_loops_over_all_metrics():
 
     settings = {"metrics": ["mae"], "weighted_metrics": ["mse"]}
     one, two = regressor(Own, **settings), regressor(**settings)
-    weight = np.linspace(0, 1, 96)
-    assert one.fit(X, Y, sample_weight=weight, epochs=2, verbose=0).history == two.fit(X, Y, sample_weight=weight, epochs=2, verbose=0).history
+    named = {"sample_weight": np.linspace(0, 1, 96), "epochs": 2, "shuffle": False, "verbose": 0}
+    assert one.fit(X, Y, **named).history == two.fit(X, Y, **named).history
     assert [metric.name for metric in one.metrics] == ["loss", "compile_metrics"]
 
 
@@ -482,7 +497,10 @@ def test_compute_loss_and_compute_metrics():
     model = regressor(Own, optimizer=edl.optimizers.SGD(0.0), loss=None)
     history = model.fit(X, Y, batch_size=96, verbose=0).history
     out = model.predict(X, verbose=0)
-    assert history == {"loss": [pytest.approx(1 + np.abs(out - Y).mean(), rel=1e-5)], "largest": [pytest.approx(out.max(), rel=1e-5)]}
+    assert history == {
+        "loss": [pytest.approx(1 + np.abs(out - Y).mean(), rel=1e-5)],
+        "largest": [pytest.approx(out.max(), rel=1e-5)],
+    }
     assert model.evaluate(X, Y, verbose=0, return_dict=True)["loss"] == pytest.approx(np.abs(out - Y).mean(), rel=1e-5)
 
 
@@ -560,14 +578,18 @@ class At(edl.callbacks.Callback):
 
 def test_stop_training_ends_the_epoch_and_the_run():
     model = regressor()
-    history = model.fit(X, Y, epochs=5, verbose=0, callbacks=[At(1, lambda model: setattr(model, "stop_training", True))])
+    history = model.fit(
+        X, Y, epochs=5, verbose=0, callbacks=[At(1, lambda model: setattr(model, "stop_training", True))]
+    )
     assert history.epoch == [0] and int(model.optimizer.iterations) == 2
     assert model.fit(X, Y, epochs=2, verbose=0).epoch == [0, 1]
 
 
 def test_an_interrupt_leaves_model_and_history():
     model = regressor()
-    stop = edl.callbacks.LambdaCallback(on_epoch_begin=lambda epoch, logs: epoch == 2 and os.kill(os.getpid(), signal.SIGINT))
+    stop = edl.callbacks.LambdaCallback(
+        on_epoch_begin=lambda epoch, logs: epoch == 2 and os.kill(os.getpid(), signal.SIGINT)
+    )
     with pytest.raises(KeyboardInterrupt, match="after a whole step"):
         model.fit(X, Y, epochs=5, verbose=0, callbacks=[stop])
     assert model.history.epoch == [0, 1]
@@ -600,7 +622,9 @@ def test_a_loss_that_is_nan_is_announced():
 
 def test_many_fits_keep_memory_flat():
     def run():
-        model = edl.Sequential([edl.Input((5,)), L.Dense(4, "relu"), L.BatchNormalization(), L.Dropout(0.2), L.Dense(2)])
+        model = edl.Sequential(
+            [edl.Input((5,)), L.Dense(4, "relu"), L.BatchNormalization(), L.Dropout(0.2), L.Dense(2)]
+        )
         model.compile("adam", "mse", metrics=["mae"])
         model.fit(X, Y, batch_size=48, verbose=0, validation_split=0.5)
 
@@ -647,7 +671,7 @@ MISTAKES = {
     "not compiled": (lambda: fit(X, Y, model=classifier()), r"a model must be compiled before"),
     "unknown loss": (lambda: regressor(loss="mes"), r"\[loss\] a known name is needed; got 'mes', did you mean 'mse'"),
     "unknown metric": (lambda: fit(X, Y, model=regressor(metrics=["accurcy"])), r"got 'accurcy', did you mean 'accuracy'"),
-    "unknown optimizer": (lambda: regressor(optimizer="adamm"), r"got 'adamm', did you mean '[Aa]dam"),
+    "unknown optimizer": (lambda: regressor(optimizer="adamm"), r"got 'adamm', did you mean .*'Adam'"),
     "metrics without list": (lambda: regressor(metrics="mae"), r"a list, tuple or dict of metrics is needed; got 'mae'"),
     "optimizer of other variables": (lambda: fit(X, Y, model=built_elsewhere()), r"updates the variables that it was built with"),
     "no optimizer": (lambda: fit(X, Y, model=regressor(optimizer=None)), r"training needs an optimizer"),

@@ -132,7 +132,13 @@ class Graph:
         made = [(x.shape, x.dtype, x.name) for x in self._symbols()]
         nodes = [(node.operation, *placed((node.args, node.named, node.rebuild(node.outputs)))) for node in self.nodes]
         sources = [None if x._history is None else x._history[0].operation for x in self.input_leaves]
-        return {"where": self.where, "symbols": made, "nodes": nodes, "sources": sources, "ends": placed((self.inputs, self.outputs))}
+        return {
+            "where": self.where,
+            "symbols": made,
+            "nodes": nodes,
+            "sources": sources,
+            "ends": placed((self.inputs, self.outputs)),
+        }
 
     def __setstate__(self, state):
         symbols = [SymbolicTensor(shape, dtype, name=name) for shape, dtype, name in state["symbols"]]
@@ -175,7 +181,9 @@ class Graph:
                 values[id(node.outputs[0])] = out
             else:
                 values.update(zip(map(id, node.outputs), tree.flatten(out)[0]))
-        if len(self.output_leaves) == 1 and not isinstance(self.outputs, dict):  # a list of one is that one, as in Keras
+        if len(self.output_leaves) == 1 and not isinstance(
+            self.outputs, dict
+        ):  # a list of one is that one, as in Keras
             return values[id(self.output_leaves[0])]
         return tree.map_structure(value, self.outputs)
 
@@ -200,7 +208,9 @@ class Graph:
         if len(leaves) == 1 and isinstance(inputs, Tensor):
             return [self._fit(leaves[0], inputs)]
         if isinstance(inputs, dict):
-            names = list(self.inputs) if isinstance(self.inputs, dict) else [x._history[0].operation.name for x in leaves]
+            names = (
+                list(self.inputs) if isinstance(self.inputs, dict) else [x._history[0].operation.name for x in leaves]
+            )
             missing = [name for name in names if name not in inputs]
             if missing:
                 raise ArgumentError(self.where, f"the inputs are {names}", f"{missing} missing in {sorted(map(str, inputs))}",
@@ -226,7 +236,9 @@ class Graph:
             elif len(shape) == len(want) - 1 and want[-1] == 1:
                 x = ops.expand_dims(x, -1)
             else:
-                raise ShapeError(self.where, f"input {symbol.name!r} has shape {want}", f"got {shape}", "reshape it to that rank")
+                raise ShapeError(
+                    self.where, f"input {symbol.name!r} has shape {want}", f"got {shape}", "reshape it to that rank"
+                )
         for axis, (size, n) in enumerate(zip(want, x.shape)):
             if size is not None and n is not None and size != n:
                 raise ShapeError(self.where, f"input {symbol.name!r} has size {size} on axis {axis}, as in {want}",
@@ -298,10 +310,18 @@ def described_with_calls(where, operation, nodes):
         signature = inspect.signature(operation.function)
         bound = signature.bind(*calls[0][0], **calls[0][1]).arguments
         tensors = list(bound)[: home.tensors]
-        given = {key: value for key, value in bound.items() if key not in tensors and value is not signature.parameters[key].default}
+        given = {
+            key: value
+            for key, value in bound.items()
+            if key not in tensors and value is not signature.parameters[key].default
+        }
         config = {"name": operation.name, **registry.serialize_keras_object(given)}
         config = {(home.renamed or {}).get(key, key): value for key, value in config.items()}
-        named = {"module": f"keras.src.ops.{home.module}", "class_name": home.class_name, "registered_name": home.class_name}
+        named = {
+            "module": f"keras.src.ops.{home.module}",
+            "class_name": home.class_name,
+            "registered_name": home.class_name,
+        }
         return {**named, "config": config}, [(tuple(bound[key] for key in tensors), {})]
     config = {"name": operation.name, "function": name}
     return {"module": "eagerdl.ops", "class_name": "FunctionOp", "config": config, "registered_name": None}, calls
@@ -321,13 +341,13 @@ def _homes():
     words = {
         ("numpy", 1): "absolute argmax argmin concatenate cos exp expand_dims flip log max mean min negative prod repeat reshape "
         "roll sign sin split sqrt square squeeze stack std sum swapaxes tanh tile transpose var",
-        ("numpy", 2): "add divide equal get_item greater greater_equal less less_equal matmul maximum minimum multiply not_equal power "
-        "subtract true_divide",
+        ("numpy", 2): "add divide equal get_item greater greater_equal less less_equal matmul maximum minimum multiply not_equal "
+        "power subtract true_divide",
         ("numpy", 3): "where",
         ("nn", 1): "elu gelu leaky_relu log_softmax relu relu6 sigmoid silu softmax softplus softsign",
         ("math", 1): "erf logsumexp rsqrt top_k",
         ("core", 1): "cast",
-    }
+    }  # fmt: skip
     renamed = {"reshape": {"shape": "newshape", "newshape": "newshape"}}
     homes = {
         name: Home(module, "".join(part.capitalize() for part in name.split("_")), tensors, renamed.get(name))
@@ -388,7 +408,8 @@ def from_config(config):
             outputs[name, number] = tree.flatten(out)[0]
         if len(waiting) == len(pending):
             raise ArgumentError("Model.from_config", "the calls of a config must lead from its inputs to its outputs",
-                                f"{sorted({name for name, _, _ in waiting})} take what nothing makes", "check the config")  # fmt: skip
+                                f"{sorted({name for name, _, _ in waiting})} take what nothing makes",
+                                "check the config")  # fmt: skip
         pending = waiting
 
     def picked(histories):
@@ -441,7 +462,9 @@ def _arguments_of(described, operation, args, named):
     config = {back.get(key, key): value for key, value in config.items()}
     unknown = [key for key, value in config.items() if key not in accepted and value is not None]
     if unknown:
-        raise ArgumentError("Model.from_config", f"{name} takes {list(accepted)}", f"got {unknown} too", "check the config")
+        raise ArgumentError(
+            "Model.from_config", f"{name} takes {list(accepted)}", f"got {unknown} too", "check the config"
+        )
     return args, {**{key: value for key, value in config.items() if key in accepted}, **named}
 
 
@@ -467,5 +490,3 @@ def _places(history, structure):
 
 def _once(values):
     return list({id(value): value for value in values}.values())
-
-

@@ -143,7 +143,9 @@ class Model(Trainer, Layer):
         """
         where, layers = f"{self.where}.get_layer", self.layers
         if (name is None) == (index is None):
-            raise ArgumentError(where, "a name or an index is needed, not both", f"got name={name!r}, index={index!r}", "pass one")
+            raise ArgumentError(
+                where, "a name or an index is needed, not both", f"got name={name!r}, index={index!r}", "pass one"
+            )
         if index is not None:
             if not -len(layers) <= index < len(layers):
                 raise ArgumentError(where, f"there are {len(layers)} layers", f"got index {index}", "count from 0")
@@ -152,7 +154,9 @@ class Model(Trainer, Layer):
             if layer.name == name:
                 return layer
         names = [layer.name for layer in layers]
-        raise ArgumentError(where, "the name of a layer is needed", f"got {name!r}{registry.nearest(name, names)}", f"they are {names}")
+        raise ArgumentError(
+            where, "the name of a layer is needed", f"got {name!r}{registry.nearest(name, names)}", f"they are {names}"
+        )
 
     # -- calls ------------------------------------------------------------------------------------
 
@@ -215,7 +219,9 @@ class Model(Trainer, Layer):
         """Remembers what the first inputs looked like: for files, clones and the summary."""
         if not args:
             return
-        specs = tree.map_structure(lambda x: TensorSpec((None, *x.shape[1:]), x.dtype) if hasattr(x, "shape") else None, args[0])
+        specs = tree.map_structure(
+            lambda x: TensorSpec((None, *x.shape[1:]), x.dtype) if hasattr(x, "shape") else None, args[0]
+        )
         self._call_specs = specs
         shapes = tree.map_structure(lambda spec: None if spec is None else spec.shape, specs)
         self._build_shapes = {"input_shape": shapes}
@@ -325,5 +331,8 @@ class Model(Trainer, Layer):
 def takes_graph(cls):
     """True for classes of models whose `__init__` takes inputs and outputs, so that a graph describes them."""
     parameters = inspect.signature(cls.__init__).parameters
-    takes_all = {p.kind for p in parameters.values()} >= {inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD}
+    takes_all = {p.kind for p in parameters.values()} >= {
+        inspect.Parameter.VAR_POSITIONAL,
+        inspect.Parameter.VAR_KEYWORD,
+    }
     return takes_all or {"inputs", "outputs"} <= set(parameters)

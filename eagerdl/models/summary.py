@@ -17,7 +17,9 @@ def print_summary(model, line_length=None, positions=None, print_fn=None, expand
     """Prints the table, or gives it to `print_fn`; see `Model.summary`."""
     from rich.console import Console
 
-    console = Console(width=line_length, highlight=False, record=print_fn is not None, file=None if print_fn is None else _Nowhere())
+    console = Console(
+        width=line_length, highlight=False, record=print_fn is not None, file=None if print_fn is None else _Nowhere()
+    )
     for part in rendered(model, line_length or console.width, positions, expand_nested, show_trainable, layer_range):
         console.print(part)
     if print_fn is not None:
@@ -73,9 +75,13 @@ def rendered(model, width, positions, expand_nested, show_trainable, layer_range
     weights = once(model.weights)
     trainable = once(model.trainable_weights)
     ids = set(map(id, trainable))
-    for title, found in (("Total", weights), ("Trainable", trainable), ("Not trainable", [v for v in weights if id(v) not in ids])):
+    for title, found in (
+        ("Total", weights),
+        ("Trainable", trainable),
+        ("Not trainable", [v for v in weights if id(v) not in ids]),
+    ):
         yield Text(f" {title} parameters: {_count(found):,} ({_bytes(found)})")
-    slots = [v for v in getattr(getattr(model, "optimizer", None), "variables", ())]
+    slots = list(getattr(getattr(model, "optimizer", None), "variables", ()))
     if slots:
         yield Text(f" Optimizer parameters: {_count(slots):,} ({_bytes(slots)})")
 
@@ -91,7 +97,9 @@ def _range(model, operations, layer_range):
     if layer_range is None:
         return list(operations)
     if len(layer_range) != 2:
-        raise ArgumentError(f"{model.where}.summary", "layer_range is two names", f"got {layer_range!r}", "pass (first, last)")
+        raise ArgumentError(
+            f"{model.where}.summary", "layer_range is two names", f"got {layer_range!r}", "pass (first, last)"
+        )
     places = []
     for pattern in layer_range:
         found = [i for i, one in enumerate(operations) if one.name == pattern or re.match(pattern, one.name)]
@@ -135,7 +143,9 @@ def _observed(model, specs):
         model._untouched(lambda: infer(run, (inputs,), {}))
     one, two = runs
     return {
-        key: _text(tree.map_structure(_meet, one[key], two[key])) for key in one if key in two and tree.flatten(one[key])[0]
+        key: _text(tree.map_structure(_meet, one[key], two[key]))
+        for key in one
+        if key in two and tree.flatten(one[key])[0]
     }
 
 

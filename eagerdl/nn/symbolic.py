@@ -224,7 +224,7 @@ def infer(function, args, named):
     found = []
     with graph.pause():
         for fill in FILLS:
-            real_args, real_named = tree.map_structure(lambda x: _stand_in(x, fill), (args, named))
+            real_args, real_named = tree.map_structure(lambda x, fill=fill: _stand_in(x, fill), (args, named))
             try:
                 found.append(tree.flatten(function(*real_args, **real_named)))
             except EagerdlError as error:

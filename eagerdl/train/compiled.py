@@ -8,7 +8,11 @@ from eagerdl.nn.layer import get_mask
 from eagerdl.tensor import Tensor, from_array, to_array
 from eagerdl.train import losses, metrics
 
-CROSSENTROPIES = {"binary": "binary_crossentropy", "sparse": "sparse_categorical_crossentropy", "dense": "categorical_crossentropy"}
+CROSSENTROPIES = {
+    "binary": "binary_crossentropy",
+    "sparse": "sparse_categorical_crossentropy",
+    "dense": "categorical_crossentropy",
+}
 ACCURACIES = {"binary": "BinaryAccuracy", "sparse": "SparseCategoricalAccuracy", "dense": "CategoricalAccuracy"}
 ACCURACY_NAMES = ("accuracy", "acc")
 CROSSENTROPY_NAMES = ("crossentropy", "ce")
@@ -40,11 +44,17 @@ class Outputs:
             names, preds = keys, [y_pred[key] for key in keys]
         else:
             keys, preds = None, tree.flatten(y_pred)[0]
-            names = self.names if self.names and len(self.names) == len(preds) else [f"output_{i}" for i in range(len(preds))]
+            names = (
+                self.names
+                if self.names and len(self.names) == len(preds)
+                else [f"output_{i}" for i in range(len(preds))]
+            )
         if isinstance(y_true, dict):
             unknown = [key for key in y_true if key not in names]
             if unknown:
-                raise ArgumentError(where, f"y has the names of the outputs {names}", f"got {unknown} too", "name the layers so")
+                raise ArgumentError(
+                    where, f"y has the names of the outputs {names}", f"got {unknown} too", "name the layers so"
+                )
             trues = [y_true.get(name) for name in names]
         else:
             trues = [None] * len(preds) if y_true is None else tree.flatten(y_true)[0]
@@ -70,7 +80,8 @@ class Outputs:
             unknown = [name for name in given if name not in names]
             if unknown and not (len(names) == 1 and len(given) == 1):
                 raise ArgumentError(where, f"the outputs are named {[name for name in names if name]}", f"got {unknown}"
-                                    + registry.nearest(unknown[0], [n for n in names if n]), "use the names of the output layers")  # fmt: skip
+                                    + registry.nearest(unknown[0], [n for n in names if n]),
+                                    "use the names of the output layers")  # fmt: skip
             return [*given.values()] if len(names) == 1 else [given.get(name) for name in names]
         if isinstance(given, list | tuple):
             if len(given) != len(names):
@@ -102,9 +113,15 @@ class CompileLoss:
         given = self.outputs.spread(f"{where}.compile loss", self.given, names)
         self.losses = [_loss_for(where, one, y, p) for one, y, p in zip(given, trues, preds)]
         weights = self.given_weights
-        self.weights = [None] * len(names) if weights is None else self.outputs.spread(f"{where}.compile loss_weights", weights, names)
+        self.weights = (
+            [None] * len(names)
+            if weights is None
+            else self.outputs.spread(f"{where}.compile loss_weights", weights, names)
+        )
         if sum(loss is not None for loss in self.losses) > 1:
-            self.trackers = [None if loss is None else metrics.Mean(name=f"{name}_loss") for name, loss in zip(names, self.losses)]
+            self.trackers = [
+                None if loss is None else metrics.Mean(name=f"{name}_loss") for name, loss in zip(names, self.losses)
+            ]
 
     def make(self, where, y_true, y_pred):
         """Makes what the first batch shows; returns names, labels and predictions of the outputs."""
@@ -122,7 +139,8 @@ class CompileLoss:
                 continue
             if y is None:
                 raise ArgumentError(where, "labels are needed for every output that has a loss",
-                                    f"there are none for {names[index] or 'the output'}", "pass y, or compile without that loss")  # fmt: skip
+                                    f"there are none for {names[index] or 'the output'}",
+                                    "pass y, or compile without that loss")  # fmt: skip
             value = loss(y, p, w)
             if self.trackers:
                 self.trackers[index].update_state(value, sample_weight=p.shape[0] if p.ndim else None)
@@ -149,7 +167,12 @@ class CompileMetrics:
     def __init__(self, plain, weighted, outputs):
         for what, given in (("metrics", plain), ("weighted_metrics", weighted)):
             if given is not None and not isinstance(given, list | tuple | dict):
-                raise DTypeError(f"compile {what}", "a list, tuple or dict of metrics is needed", f"got {given!r}", f"use [{given!r}]")
+                raise DTypeError(
+                    f"compile {what}",
+                    "a list, tuple or dict of metrics is needed",
+                    f"got {given!r}",
+                    f"use [{given!r}]",
+                )
         self.given, self.outputs = (plain, weighted), outputs
         self.rows = None  # (output index, metric, weighted?, name in logs)
         self._early = [one for given in self.given for one in tree.flatten(given)[0] if isinstance(one, metrics.Metric)]
@@ -166,7 +189,8 @@ class CompileMetrics:
                 spread = [given] * len(names)  # the same for all outputs
                 if any(isinstance(one, metrics.Metric) for one in tree.flatten(given)[0]):
                     raise ArgumentError(f"{where}.compile metrics", "a metric object belongs to one output",
-                                        f"the model has {len(names)}", "pass a list of lists or a dict by output names")  # fmt: skip
+                                        f"the model has {len(names)}",
+                                        "pass a list of lists or a dict by output names")  # fmt: skip
             else:
                 spread = self.outputs.spread(f"{where}.compile metrics", given, names)
             for index, mine in enumerate(spread):
@@ -281,7 +305,12 @@ def _loss_for(where, given, y_true, y_pred):
     if isinstance(found, losses.Loss):
         return found
     if not callable(found):
-        raise DTypeError(f"{where}.compile", "a loss is a name, a Loss or a function (y_true, y_pred)", f"got {given!r}", "see help()")
+        raise DTypeError(
+            f"{where}.compile",
+            "a loss is a name, a Loss or a function (y_true, y_pred)",
+            f"got {given!r}",
+            "see help()",
+        )
     return losses.LossFunctionWrapper(found, name=name or getattr(found, "__name__", type(found).__name__))
 
 
@@ -300,7 +329,12 @@ def _metric_for(where, given, y_true, y_pred):
             found._name = name  # logs say what the user said
         return found
     if not callable(found):
-        raise DTypeError(f"{where}.compile", "a metric is a name, a Metric or a function (y_true, y_pred)", f"got {given!r}", "see help()")
+        raise DTypeError(
+            f"{where}.compile",
+            "a metric is a name, a Metric or a function (y_true, y_pred)",
+            f"got {given!r}",
+            "see help()",
+        )
     return metrics.MeanMetricWrapper(found, name=name or getattr(found, "__name__", type(found).__name__))
 
 

@@ -33,7 +33,8 @@ class Progress:
 def numbers(logs):
     """Logs as Python floats: tensors of one element become numbers, everything else stays."""
     return {
-        name: float(value) if isinstance(value, Tensor) and value.size == 1 else value for name, value in (logs or {}).items()
+        name: float(value) if isinstance(value, Tensor) and value.size == 1 else value
+        for name, value in (logs or {}).items()
     }
 
 
@@ -47,7 +48,8 @@ def as_logs(logs):
         if logs is None:
             return {}
         if not isinstance(logs, dict):
-            raise DTypeError("step", "a step returns a dict of numbers by name, or None", f"got {type(logs).__name__}: {logs!r:.60}",
+            raise DTypeError("step", "a step returns a dict of numbers by name, or None",
+                             f"got {type(logs).__name__}: {logs!r:.60}",
                              "return {'loss': loss} from train_step")  # fmt: skip
     for value in logs.values():
         if value.__class__ is dict:

@@ -81,7 +81,9 @@ class Trainer:
         self.loss, self.run_eagerly, self.jit_compile = loss, run_eagerly, jit_compile
         self.steps_per_execution = steps_per_execution
         self._compile_loss = None if loss is None else CompileLoss(loss, loss_weights, outputs)
-        self._compile_metrics = CompileMetrics(metrics, weighted_metrics, outputs) if metrics or weighted_metrics else None
+        self._compile_metrics = (
+            CompileMetrics(metrics, weighted_metrics, outputs) if metrics or weighted_metrics else None
+        )
         self._loss_tracker = Mean(name="loss")
         self.stop_training, self.compiled = False, True
         self._compile_config = {
@@ -165,7 +167,8 @@ class Trainer:
         total = total_of(total, self.losses)
         if total is None:
             raise ArgumentError(f"{self.where}.compute_loss", "something to minimise is needed", "the model was compiled without a "
-                                "loss, and no layer added one", "pass loss= to compile, use add_loss, or override compute_loss")  # fmt: skip
+                                "loss, and no layer added one",
+                                "pass loss= to compile, use add_loss, or override compute_loss")  # fmt: skip
         return total
 
     def stateless_compute_loss(self, trainable_variables, non_trainable_variables, metrics_variables, x=None, y=None, y_pred=None,
@@ -261,7 +264,9 @@ class Trainer:
             raise ArgumentError(f"{self.where}.fit", "training needs an optimizer", "the model was compiled with optimizer=None",
                                 "pass one to compile, or override train_step")  # fmt: skip
         if epochs < 0:
-            raise ArgumentError(f"{self.where}.fit", "epochs is the number of the last epoch", f"got {epochs}", "pass 1 or more")
+            raise ArgumentError(
+                f"{self.where}.fit", "epochs is the number of the last epoch", f"got {epochs}", "pass 1 or more"
+            )
         if validation_split:
             (x, y, sample_weight), validation_data = train_validation_split((x, y, sample_weight), validation_split)
         source = as_batches(x, y, sample_weight, batch_size=batch_size, shuffle=shuffle, class_weight=class_weight,
@@ -328,9 +333,13 @@ class Trainer:
             self.optimizer.finalize_variable_values(self.trainable_variables)
         listed.on_train_end(logs)
         loss = logs.get("loss")
-        if isinstance(loss, float) and loss != loss and not any(isinstance(one, TerminateOnNaN) for one in listed.callbacks):
-            warnings.warn(f"[{self.where}.fit] the loss became NaN: lower the learning rate, clip gradients (clipnorm=1.0), look for "
-                          "NaN in the data, or find the first one with edl.debugging.enable_check_numerics(); the callback "
+        if (
+            isinstance(loss, float)
+            and loss != loss
+            and not any(isinstance(one, TerminateOnNaN) for one in listed.callbacks)
+        ):
+            warnings.warn(f"[{self.where}.fit] the loss became NaN: lower the learning rate, clip gradients (clipnorm=1.0), look "
+                          "for NaN in the data, or find the first one with edl.debugging.enable_check_numerics(); the callback "
                           "TerminateOnNaN stops at once", stacklevel=3)  # fmt: skip
 
     def evaluate(self, x=None, y=None, batch_size=None, verbose="auto", sample_weight=None, steps=None, callbacks=None,
@@ -352,7 +361,9 @@ class Trainer:
         """
         listed = kwargs.pop("_callbacks", None)
         if kwargs:
-            raise ArgumentError(f"{self.where}.evaluate", "the arguments must be known", f"got {', '.join(kwargs)}", "see help()")
+            raise ArgumentError(
+                f"{self.where}.evaluate", "the arguments must be known", f"got {', '.join(kwargs)}", "see help()"
+            )
         self._require_compiled("evaluate")
         source = as_batches(x, y, sample_weight, batch_size=batch_size, steps=steps, where=f"{self.where}.evaluate")
         if listed is None:
@@ -361,8 +372,14 @@ class Trainer:
         stopped = self.stop_training
         self.stop_training = False
         try:
-            logs = loop.evaluate(source, self.test_step, listed, steps=steps, stopped=lambda: self.stop_training,
-                                 group=self.steps_per_execution)
+            logs = loop.evaluate(
+                source,
+                self.test_step,
+                listed,
+                steps=steps,
+                stopped=lambda: self.stop_training,
+                group=self.steps_per_execution,
+            )
         except BaseException:
             listed.close()
             raise
@@ -390,8 +407,14 @@ class Trainer:
         listed = self._callbacks(callbacks, verbose, epochs=1, steps=steps or source.num_batches)
         self.stop_training = False
         try:
-            outputs = loop.predict(source, self.predict_step, listed, steps=steps, stopped=lambda: self.stop_training,
-                                   group=self.steps_per_execution)
+            outputs = loop.predict(
+                source,
+                self.predict_step,
+                listed,
+                steps=steps,
+                stopped=lambda: self.stop_training,
+                group=self.steps_per_execution,
+            )
         except BaseException:
             listed.close()
             raise
@@ -425,7 +448,9 @@ class Trainer:
 
     def _on_batch(self, step, x, y, sample_weight, class_weight, return_dict):
         if class_weight is not None and sample_weight is not None:
-            raise ArgumentError(self.where, "class_weight and sample_weight exclude each other", "both are given", "multiply them")
+            raise ArgumentError(
+                self.where, "class_weight and sample_weight exclude each other", "both are given", "multiply them"
+            )
         size = batch_size_of(x)
         source = as_batches(x, y, sample_weight, batch_size=size, class_weight=class_weight, where=self.where)
         (batch,) = list(source.epoch(0))
@@ -452,7 +477,15 @@ class Trainer:
     def _callbacks(self, callbacks, verbose, epochs, steps):
         if isinstance(callbacks, CallbackList):
             return callbacks
-        return CallbackList(callbacks, add_history=True, add_progbar=verbose != 0, model=self, verbose=verbose, epochs=epochs, steps=steps)
+        return CallbackList(
+            callbacks,
+            add_history=True,
+            add_progbar=verbose != 0,
+            model=self,
+            verbose=verbose,
+            epochs=epochs,
+            steps=steps,
+        )
 
     def _validation(self, data, steps, batch_size, freq, listed):
         """A function epoch -> the logs of validation, None without data; and the sources by name, validated one by one."""
