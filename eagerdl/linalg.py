@@ -4,28 +4,39 @@
 """
 
 from eagerdl.ops import arrangement as _arrangement
-from eagerdl.ops.conversion import convert_to_tensor as _convert_to_tensor
-from eagerdl.ops.decomposition import (
-    EighResult,
-    EigResult,
-    LUResult,
-    QRResult,
-    SVDResult,
+from eagerdl.ops import (
     cholesky,
     cholesky_inverse,
+    cross,
+    det,
     eig,
     eigh,
     eigvalsh,
+    inv,
+    logdet,
+    lstsq,
     lu_factor,
+    matmul,
+    matrix_norm,
+    matrix_power,
+    matrix_rank,
+    matrix_transpose,
+    norm,
+    outer,
+    pinv,
     qr,
+    slogdet,
+    solve,
+    solve_triangular,
     svd,
     svdvals,
+    tensordot,
+    vecdot,
+    vector_norm,
 )
-from eagerdl.ops.determinants import SlogdetResult, det, logdet, slogdet
-from eagerdl.ops.linalg import matmul, matrix_transpose
-from eagerdl.ops.norms import matrix_norm, norm, vector_norm
-from eagerdl.ops.products import cross, outer, tensordot, vecdot
-from eagerdl.ops.solving import inv, lstsq, matrix_power, matrix_rank, pinv, solve, solve_triangular
+from eagerdl.ops.conversion import convert_to_tensor as _convert_to_tensor
+from eagerdl.ops.decomposition import EighResult, EigResult, LUResult, QRResult, SVDResult
+from eagerdl.ops.determinants import SlogdetResult
 
 __all__ = [
     "EigResult",

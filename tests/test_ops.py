@@ -15,7 +15,7 @@ from eagerdl.autograd import Spec
 from eagerdl.tensor import Tensor, from_array, to_array
 
 PUBLIC = {name: value for name, value in vars(edl.ops).items()
-          if inspect.isfunction(value) and not name.startswith("_") and value.__module__.startswith("eagerdl.ops")}  # fmt: skip
+          if inspect.isfunction(value) and not name.startswith("_") and inspect.unwrap(value).__module__.startswith("eagerdl.ops")}  # fmt: skip
 ROWS = [pytest.param(name, row, id=f"{name}-{i}") for name, rows in sorted(CASES.items()) for i, row in enumerate(rows)]
 TOLERANCE = {"float32": 2e-5, "float16": 2e-2, "bfloat16": 1e-1}
 
