@@ -39,7 +39,11 @@ CASES = [
 ]
 
 
-@pytest.mark.parametrize(("regularizer", "expected", "config"), CASES, ids=lambda value: str(value) if isinstance(value, dict) else type(value).__name__)
+@pytest.mark.parametrize(
+    ("regularizer", "expected", "config"),
+    CASES,
+    ids=lambda value: str(value) if isinstance(value, dict) else type(value).__name__,
+)
 def test_value_gradient_config(regularizer, expected, config):
     out = regularizer(edl.constant(X))
     assert out.shape == () and out.dtype == "float64"

@@ -6,8 +6,8 @@ import os
 import pickle
 import random
 import struct
-import warnings
 import tracemalloc
+import warnings
 import zipfile
 
 import numpy as np

@@ -267,8 +267,16 @@ def record_binary(primitive, out, x1, x2):
     node = new_node()
     keep_left, keep_right = primitive.keeps
     node.inputs = (
-        x1 if x1.__class__ in SCALARS else kept(x1) if keep_left else new_tuple(Spec, (x1._array.shape, x1._array.dtype)),
-        x2 if x2.__class__ in SCALARS else kept(x2) if keep_right else new_tuple(Spec, (x2._array.shape, x2._array.dtype)),
+        x1
+        if x1.__class__ in SCALARS
+        else kept(x1)
+        if keep_left
+        else new_tuple(Spec, (x1._array.shape, x1._array.dtype)),
+        x2
+        if x2.__class__ in SCALARS
+        else kept(x2)
+        if keep_right
+        else new_tuple(Spec, (x2._array.shape, x2._array.dtype)),
     )
     node.out = out._array if primitive.keeps_out else None
     node.params = ()

@@ -203,7 +203,9 @@ class CallbackList(Callback):
         if self.history is None and add_history:
             self.history = History()
             self.callbacks.append(self.history)
-        if add_progbar and not any(isinstance(one, registry.AREAS["callbacks"]["ProgbarLogger"]) for one in self.callbacks):
+        if add_progbar and not any(
+            isinstance(one, registry.AREAS["callbacks"]["ProgbarLogger"]) for one in self.callbacks
+        ):
             self.callbacks.append(registry.AREAS["callbacks"]["ProgbarLogger"]())
         # Only those who override a method are told of each batch: others cost nothing.
         self._told = {name: [one for one in self.callbacks if self._listens(one, name)] for name in EVENTS}

@@ -53,7 +53,11 @@ class Monitor(Callback):
         if name == "loss" or name.endswith("_loss"):
             return False
         # Those of `compile` come as one.
-        known = {one.name: one for metric in getattr(self.model, "metrics", ()) for one in getattr(metric, "metrics", [metric])}
+        known = {
+            one.name: one
+            for metric in getattr(self.model, "metrics", ())
+            for one in getattr(metric, "metrics", [metric])
+        }
         # Outputs and named validation sets stand before the name of the metric.
         found = known.get(name) or next((known[one] for one in known if name.endswith(f"_{one}")), None)
         direction = getattr(found, "_direction", None)

@@ -19,7 +19,11 @@ class ProgbarLogger(Callback):
 
     def set_params(self, params):
         super().set_params(params)
-        self._verbose, self._steps, self._epochs = params.get("verbose", "auto"), params.get("steps"), params.get("epochs")
+        self._verbose, self._steps, self._epochs = (
+            params.get("verbose", "auto"),
+            params.get("steps"),
+            params.get("epochs"),
+        )
 
     def _start(self, title, epochs):
         self._display = display_for(self._verbose)

@@ -105,7 +105,12 @@ class Mean(Metric):
 
     def update_state(self, values, sample_weight=None):
         """Adds values (n, ...), with weights if they are given: a tensor of their shape or of their first axes."""
-        if sample_weight.__class__ in NUMBERS and isinstance(values, Tensor) and values.ndim == 0 and values.dtype == self._dtype:
+        if (
+            sample_weight.__class__ in NUMBERS
+            and isinstance(values, Tensor)
+            and values.ndim == 0
+            and values.dtype == self._dtype
+        ):
             self.total.assign_add(values if sample_weight is None else values * sample_weight)  # a loss: the usual case
             self.count.assign_add(1 if sample_weight is None else sample_weight)
             return
