@@ -350,6 +350,15 @@ def resolve(where, identifier, table, base=None):
                      "see help() of it for what there is")  # fmt: skip
 
 
+def guide(area, names):
+    """A `__getattr__` for the module of an area: a name that is not there answers with the nearest ones."""
+
+    def __getattr__(name):
+        raise AttributeError(f"edl.{area} has no {name!r}{nearest(name, names) or '; dir() lists all names'}")
+
+    return __getattr__
+
+
 def dtype_name(dtype):
     """The name of a dtype, None for None."""
     return None if dtype is None else dtypes.standardize(dtype).name

@@ -114,3 +114,13 @@ def test_errors_pickle():
     error = edl.errors.ShapeError("op", "requirement", "came", "remedy")
     again = pickle.loads(pickle.dumps(error))
     assert str(again) == "[op] requirement; came; remedy" and isinstance(again, ValueError)
+
+
+@pytest.mark.parametrize(
+    ("area", "name", "near"),
+    [("layers", "Dnse", "Dense"), ("optimizers", "Adm", "Adam"), ("losses", "MeanSquareError", "MeanSquaredError"),
+     ("metrics", "Acuracy", "Accuracy"), ("callbacks", "EarlyStoping", "EarlyStopping")],
+)  # fmt: skip
+def test_names_that_are_not_there_are_answered_with_the_nearest(area, name, near):
+    with pytest.raises(AttributeError, match=rf"edl\.{area} has no '{name}', did you mean '{near}'"):
+        getattr(getattr(edl, area), name)

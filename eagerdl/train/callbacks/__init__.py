@@ -21,3 +21,4 @@ __all__ = [
 ]  # fmt: skip
 
 registry.add_area("callbacks", {name: globals()[name] for name in __all__})
+__getattr__ = registry.guide("callbacks", __all__)

@@ -123,3 +123,6 @@ def deserialize(name, custom_objects=None):
         if isinstance(name, dict):
             return _registry.deserialize_keras_object({"module": "keras.losses", **name})
         return _registry.resolve("loss", name, TABLE, Loss)
+
+
+__getattr__ = _registry.guide("losses", __all__)

@@ -162,3 +162,6 @@ def deserialize(config, custom_objects=None):
         if isinstance(config, dict):
             return _registry.deserialize_keras_object({"module": "keras.metrics", **config})
         return _registry.resolve("metric", config, TABLE, Metric)
+
+
+__getattr__ = _registry.guide("metrics", __all__)

@@ -84,3 +84,4 @@ def deserialize(config, custom_objects=None):
 
 
 registry.add_area("optimizers", {name: globals()[name] for name in __all__ if name not in ("clipping", "schedules")})
+__getattr__ = registry.guide("optimizers", __all__)
