@@ -120,6 +120,17 @@ def test_own_variables_travel(row):
     assert_equal(layer.get_weights(), again.get_weights())
 
 
+def test_weights_travel_through_files(row, tmp_path):
+    layer = row.make()
+    run(layer, row)
+    edl.saving.save_weights(layer, tmp_path / "layer.weights.safetensors")
+    again = type(layer).from_config(layer.get_config())
+    run(again, row, 1)
+    edl.saving.load_weights(again, tmp_path / "layer.weights.safetensors")
+    assert_equal(layer.get_weights(), again.get_weights())
+    assert_equal(run(layer, row), run(again, row))
+
+
 def test_copies_are_independent_and_equal(row):
     layer = row.make()
     out = run(layer, row)

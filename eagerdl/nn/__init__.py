@@ -1,5 +1,7 @@
 """Building blocks of networks: objects that own variables, from `Module` to every layer of Keras."""
 
+from types import ModuleType as _Module
+
 from eagerdl import registry
 from eagerdl.nn.activation_layers import *  # noqa: F403
 from eagerdl.nn.attention import *  # noqa: F403
@@ -26,5 +28,5 @@ from eagerdl.nn.separable import *  # noqa: F403
 from eagerdl.nn.spatial import *  # noqa: F403
 from eagerdl.nn.spectral_normalization import *  # noqa: F403
 
-__all__ = [name for name in globals() if not name.startswith("_") and name != "registry"]
+__all__ = [name for name, value in globals().items() if not name.startswith("_") and not isinstance(value, _Module)]
 __getattr__ = registry.guide("layers", __all__)
