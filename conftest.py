@@ -1,5 +1,6 @@
 """What all tests share, the doctests of the package among them."""
 
+import signal
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,13 @@ import pytest
 import eagerdl as edl
 
 TESTS = Path(__file__).parent / "tests"
+
+
+@pytest.fixture(autouse=True, scope="session")
+def interrupts_arrive():
+    """Shells start background jobs with Ctrl-C ignored; the tests that send one need it as in a terminal."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True, scope="session")

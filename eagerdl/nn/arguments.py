@@ -35,3 +35,18 @@ def check_numbers(where, least=-math.inf, most=math.inf, **numbers):
             bounds = [f"at least {least}"] * (least > -math.inf) + [f"at most {most}"] * (most < math.inf)
             raise ArgumentError(where, f"{name} is {' and '.join(['finite', *bounds])}", f"got {name}={value}",
                                 f"choose another {name}")  # fmt: skip
+
+
+def positive_int(where, name, value):
+    """`value` as an int, refused if it is not one above 0."""
+    if isinstance(value, bool) or not hasattr(value, "__index__") or value <= 0:
+        raise ArgumentError(where, f"{name} must be a positive int", f"got {value!r}", "pass the size you want")
+    return int(value)
+
+
+def refuse_quantization(where, config):
+    """Weights here are floats."""
+    if config is not None:
+        raise ArgumentError(
+            where, "weights are not quantized here", f"got quantization_config={config!r}", "leave it out"
+        )

@@ -3,10 +3,10 @@
 from eagerdl import registry
 from eagerdl.errors import ArgumentError, ShapeError
 from eagerdl.nn import activations, constraints, initializers, regularizers
-from eagerdl.nn.arguments import check_choice
-from eagerdl.nn.dense import positive_int
+from eagerdl.nn.arguments import check_choice, positive_int
 from eagerdl.nn.layer import InputSpec
 from eagerdl.nn.layouts import SpatialLayer, slide
+from eagerdl.nn.lora import LowRank
 from eagerdl.ops.convolution import conv, conv_transpose, per_axis
 from eagerdl.ops.shape import reshape
 
@@ -104,7 +104,7 @@ class KernelLayer(SpatialLayer):
         }
 
 
-class Conv(KernelLayer):
+class Conv(LowRank, KernelLayer):
     """Base of `Conv1D`, `Conv2D` and `Conv3D`, whose docstrings say what it does."""
 
     _sized = ("filters", *KernelLayer._sized, "groups")
@@ -125,9 +125,7 @@ class Conv(KernelLayer):
         if self.filters % self.groups:
             raise ArgumentError(self.where, "groups must divide filters", f"got filters={filters}, groups={groups}",
                                 "choose a multiple of groups")  # fmt: skip
-        self.lora_rank = None if lora_rank is None else positive_int(self.where, "lora_rank", lora_rank)
-        self.lora_alpha = lora_rank if lora_alpha is None else lora_alpha
-        self.lora_enabled = False
+        self._set_lora(lora_rank, lora_alpha)
 
     def build(self, input_shape):
         channels = self._accept(input_shape)
@@ -137,50 +135,19 @@ class Conv(KernelLayer):
                              "choose other groups, or check data_format")  # fmt: skip
         self._kernel = self._add("kernel", (*self.kernel_size, channels // self.groups, self.filters), "kernel")
         self._add_bias(self.filters)
-        self.built = True
-        if self.lora_rank:
-            self.enable_lora(self.lora_rank, self.lora_alpha)
+        self._begin_lora()
 
     @property
     def kernel(self):
         """The kernel (*kernel_size, channels / groups, filters), with the low-rank update where there is one."""
-        if not self.built:
-            raise ArgumentError(f"{self.where}.kernel", "the weights must exist", "the layer is not built",
-                                "call it on data, or build(input_shape)")  # fmt: skip
-        if self.lora_enabled:
-            return self._kernel + (self.lora_alpha / self.lora_rank) * (self.lora_kernel_a @ self.lora_kernel_b)
-        return self._kernel
-
-    def enable_lora(self, rank, lora_alpha=None, a_initializer="he_uniform", b_initializer="zeros"):
-        """Freezes the kernel and trains an additive update of low rank instead (Hu et al., 2021, arXiv:2106.09685).
-
-        Args:
-            rank: the rank r of the update ``lora_alpha / r * A @ B``, A (*kernel_size, channels / groups, r), B (r, filters).
-            lora_alpha: the scale; by default the rank.
-            a_initializer, b_initializer: of A and B.
-
-        Raises:
-            ArgumentError: if the layer is not built, has an update already, or constrains its kernel.
-        """
-        refused = ("the layer is not built" if not self.built else "it is enabled already" if self.lora_enabled
-                   else "the kernel has a constraint" if self.kernel_constraint is not None else None)  # fmt: skip
-        if refused:
-            raise ArgumentError(f"{self.where}.enable_lora", "LoRA is enabled once, on a built layer without kernel_constraint",
-                                refused, "make a new layer, and build it first")  # fmt: skip
-        rank = positive_int(f"{self.where}.enable_lora", "rank", rank)
-        self._fix(self._kernel)
-        for name, shape, initializer in (("lora_kernel_a", (*self._kernel.shape[:-1], rank), a_initializer),
-                                         ("lora_kernel_b", (rank, self.filters), b_initializer)):  # fmt: skip
-            setattr(self, name, self.add_weight(shape, initializer, regularizer=self.kernel_regularizer, name=name))
-        self.lora_rank, self.lora_alpha, self.lora_enabled = rank, rank if lora_alpha is None else lora_alpha, True
+        return self._updated()
 
     def call(self, inputs):
         self._check(inputs.shape)
         return self._finish(conv(inputs, self.kernel, self.strides, self.padding, self.data_format, self.dilation_rate))
 
     def get_config(self):
-        lora = {"lora_rank": self.lora_rank, "lora_alpha": self.lora_alpha} if self.lora_rank else {}
-        return {**super().get_config(), **lora}
+        return {**super().get_config(), **self._lora_config()}
 
 
 class Conv1D(Conv, rank=1):

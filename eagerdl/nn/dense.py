@@ -1,14 +1,15 @@
 """Layers that multiply by a matrix: `Dense`."""
 
 from eagerdl import registry
-from eagerdl.errors import ArgumentError
 from eagerdl.nn import activations, constraints, initializers, regularizers
-from eagerdl.nn.layer import InputSpec, Layer
+from eagerdl.nn.arguments import positive_int, refuse_quantization
+from eagerdl.nn.layer import InputSpec
+from eagerdl.nn.lora import LowRank
 
 __all__ = ["Dense"]
 
 
-class Dense(Layer):
+class Dense(LowRank):
     """x (batch, ..., n) -> (batch, ..., units). ``activation(x @ kernel + bias)``.
 
     Args:
@@ -50,8 +51,7 @@ class Dense(Layer):
         self.kernel_constraint = constraints.get(kernel_constraint)
         self.bias_constraint = constraints.get(bias_constraint)
         refuse_quantization(self.where, quantization_config)
-        self.lora_rank, self.lora_alpha = lora_rank, lora_rank if lora_alpha is None else lora_alpha
-        self.lora_enabled = False
+        self._set_lora(lora_rank, lora_alpha)
         self.input_spec = InputSpec(min_ndim=2)
 
     def build(self, input_shape):
@@ -63,30 +63,12 @@ class Dense(Layer):
             self.bias = self.add_weight((self.units,), self.bias_initializer, regularizer=self.bias_regularizer,
                                         constraint=self.bias_constraint, name="bias")  # fmt: skip
         self.input_spec = InputSpec(min_ndim=2, axes={-1: n})
-        self.built = True
-        if self.lora_rank:
-            self.enable_lora(self.lora_rank, lora_alpha=self.lora_alpha)
+        self._begin_lora()
 
     @property
     def kernel(self):
         """The kernel (n, units), with the low-rank update where there is one."""
-        if not self.built:
-            raise ArgumentError(f"{self.where}.kernel", "the weights must exist", "the layer is not built",
-                                "call it on data, or build(input_shape)")  # fmt: skip
-        if self.lora_enabled:
-            return self._kernel + (self.lora_alpha / self.lora_rank) * (self.lora_kernel_a @ self.lora_kernel_b)
-        return self._kernel
-
-    def enable_lora(self, rank, a_initializer="he_uniform", b_initializer="zeros", lora_alpha=None):
-        """Freezes the kernel and trains an additive update of low rank instead (Hu et al., 2021, arXiv:2106.09685)."""
-        if self.lora_enabled:
-            raise ArgumentError(
-                f"{self.where}.enable_lora", "LoRA is enabled once", "it is enabled already", "make a new layer"
-            )
-        self._fix(self._kernel)
-        self.lora_kernel_a = self.add_weight((self._kernel.shape[0], rank), a_initializer, name="lora_kernel_a")
-        self.lora_kernel_b = self.add_weight((rank, self.units), b_initializer, name="lora_kernel_b")
-        self.lora_rank, self.lora_alpha, self.lora_enabled = rank, rank if lora_alpha is None else lora_alpha, True
+        return self._updated()
 
     def call(self, inputs, training=None):
         x = inputs @ self.kernel
@@ -111,24 +93,7 @@ class Dense(Layer):
             "bias_constraint": constraints.serialize(self.bias_constraint),
             "quantization_config": None,
         }
-        if self.lora_rank:
-            config |= {"lora_rank": self.lora_rank, "lora_alpha": self.lora_alpha}
-        return config
-
-
-def positive_int(where, name, value):
-    """`value` as an int, refused if it is not one above 0."""
-    if isinstance(value, bool) or not hasattr(value, "__index__") or value <= 0:
-        raise ArgumentError(where, f"{name} must be a positive int", f"got {value!r}", "pass the size you want")
-    return int(value)
-
-
-def refuse_quantization(where, config):
-    """Weights here are floats."""
-    if config is not None:
-        raise ArgumentError(
-            where, "weights are not quantized here", f"got quantization_config={config!r}", "leave it out"
-        )
+        return config | self._lora_config()
 
 
 registry.add_area("layers", {"Dense": Dense})

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from eagerdl import ops, registry
 from eagerdl.errors import ArgumentError, DTypeError, ShapeError
 from eagerdl.nn import activations, constraints, initializers, regularizers
-from eagerdl.nn.dense import positive_int, refuse_quantization
-from eagerdl.nn.layer import InputSpec, Layer
+from eagerdl.nn.arguments import positive_int, refuse_quantization
+from eagerdl.nn.layer import InputSpec
+from eagerdl.nn.lora import LowRank
 
 __all__ = ["EinsumDense"]
 
@@ -15,7 +16,7 @@ DOTS = r"(\.\.\.)?"
 EQUATION = re.compile(rf"{DOTS}([a-zA-Z]+){DOTS},([a-zA-Z]+)->{DOTS}([a-zA-Z]+){DOTS}")
 
 
-class EinsumDense(Layer):
+class EinsumDense(LowRank):
     """x -> ``activation(einsum(equation, x, kernel) + bias)``. Any product that is linear in x, as ``"abc,cd->abd"``.
 
     Args:
@@ -63,8 +64,7 @@ class EinsumDense(Layer):
         self.bias_constraint = constraints.get(bias_constraint)
         refuse_quantization(self.where, quantization_config)
         refuse_quantization(self.where, gptq_unpacked_column_size)
-        self.lora_rank, self.lora_alpha = lora_rank, lora_rank if lora_alpha is None else lora_alpha
-        self.lora_enabled = False
+        self._set_lora(lora_rank, lora_alpha)
 
     def build(self, input_shape):
         sizes, output_shape = self._sizes(input_shape)
@@ -87,9 +87,7 @@ class EinsumDense(Layer):
                                         constraint=self.bias_constraint, name="bias")  # fmt: skip
         fixed = {terms.axis_of(letter): sizes[letter] for letter in terms.input if letter in terms.kernel}
         self.input_spec = InputSpec(ndim=len(input_shape), axes=fixed)
-        self.built = True
-        if self.lora_rank:
-            self.enable_lora(self.lora_rank, self.lora_alpha)
+        self._begin_lora()
 
     def _sizes(self, input_shape):
         """The size of each letter, and the whole output shape."""
@@ -117,30 +115,7 @@ class EinsumDense(Layer):
     @property
     def kernel(self):
         """The kernel, with the low-rank update where there is one."""
-        if not self.built:
-            raise ArgumentError(f"{self.where}.kernel", "the weights must exist", "the layer is not built",
-                                "call it on data, or build(input_shape)")  # fmt: skip
-        if self.lora_enabled:
-            return self._kernel + (self.lora_alpha / self.lora_rank) * (self.lora_kernel_a @ self.lora_kernel_b)
-        return self._kernel
-
-    def enable_lora(self, rank, lora_alpha=None, a_initializer="he_uniform", b_initializer="zeros"):
-        """Freezes the kernel and trains an additive update of low rank instead (Hu et al., 2021, arXiv:2106.09685).
-
-        Raises:
-            ArgumentError: if the layer is not built, has a constraint, or has such an update already.
-        """
-        reason = "it is not built" if not self.built else "it has kernel_constraint" if self.kernel_constraint else None
-        if reason or self.lora_enabled:
-            raise ArgumentError(f"{self.where}.enable_lora", "LoRA is enabled once, on a layer with weights and no constraint",
-                                reason or "it is enabled already", "make a new layer, and build it")  # fmt: skip
-        self._fix(self._kernel)
-        *rows, columns = self._kernel.shape
-        self.lora_kernel_a = self.add_weight((*rows, rank), a_initializer, name="lora_kernel_a",
-                                             regularizer=self.kernel_regularizer)  # fmt: skip
-        self.lora_kernel_b = self.add_weight((rank, columns), b_initializer, name="lora_kernel_b",
-                                             regularizer=self.kernel_regularizer)  # fmt: skip
-        self.lora_rank, self.lora_alpha, self.lora_enabled = rank, rank if lora_alpha is None else lora_alpha, True
+        return self._updated()
 
     def call(self, inputs, training=None):
         x = ops.einsum(self.equation, inputs, self.kernel)
@@ -167,9 +142,7 @@ class EinsumDense(Layer):
             "bias_constraint": constraints.serialize(self.bias_constraint),
             "quantization_config": None,
         }
-        if self.lora_rank:
-            config |= {"lora_rank": self.lora_rank, "lora_alpha": self.lora_alpha}
-        return config
+        return config | self._lora_config()
 
 
 @dataclass(frozen=True)

@@ -5,15 +5,15 @@ import numpy as np
 from eagerdl import ops, registry
 from eagerdl.errors import ArgumentError, RangeError, ShapeError
 from eagerdl.nn import constraints, initializers, regularizers
-from eagerdl.nn.arguments import check_numbers
-from eagerdl.nn.dense import positive_int, refuse_quantization
-from eagerdl.nn.layer import Layer, set_mask
+from eagerdl.nn.arguments import check_numbers, positive_int, refuse_quantization
+from eagerdl.nn.layer import set_mask
+from eagerdl.nn.lora import LowRank
 from eagerdl.nn.symbolic import SymbolicTensor
 
 __all__ = ["Embedding", "ReversibleEmbedding"]
 
 
-class Embedding(Layer):
+class Embedding(LowRank):
     """indices (batch, ...) int from 0 to input_dim - 1 -> (batch, ..., output_dim). A vector for each number, learned.
 
     Args:
@@ -36,6 +36,8 @@ class Embedding(Layer):
         [[3.0, 4.0], [1.0, 2.0]]
     """
 
+    _adapted = "embeddings"
+
     def __init__(self, input_dim, output_dim, embeddings_initializer="uniform", embeddings_regularizer=None,
                  embeddings_constraint=None, mask_zero=False, weights=None, lora_rank=None, lora_alpha=None,
                  quantization_config=None, **kwargs):  # fmt: skip
@@ -49,8 +51,7 @@ class Embedding(Layer):
         self.mask_zero = self.supports_masking = bool(mask_zero)
         self.autocast = False  # indices are no numbers to compute with
         refuse_quantization(self.where, quantization_config)
-        self.lora_rank, self.lora_alpha = lora_rank, lora_rank if lora_alpha is None else lora_alpha
-        self.lora_enabled = False
+        self._set_lora(lora_rank, lora_alpha)
         if weights is not None:
             self.build(None)
             given = weights[0] if isinstance(weights, list) and len(weights) == 1 else weights
@@ -63,52 +64,20 @@ class Embedding(Layer):
         self._embeddings = self.add_weight((self.input_dim, self.output_dim), self.embeddings_initializer,
                                            regularizer=self.embeddings_regularizer, constraint=self.embeddings_constraint,
                                            name="embeddings")  # fmt: skip
-        self.built = True
-        if self.lora_rank:
-            self.enable_lora(self.lora_rank, self.lora_alpha)
+        self._begin_lora()
 
     @property
     def embeddings(self):
         """The matrix (input_dim, output_dim), with the low-rank update where there is one."""
-        if not self.built:
-            raise ArgumentError(f"{self.where}.embeddings", "the weights must exist", "the layer is not built",
-                                "call it on data, or build()")  # fmt: skip
-        if self.lora_enabled:
-            return self._embeddings + (self.lora_alpha / self.lora_rank) * (
-                self.lora_embeddings_a @ self.lora_embeddings_b
-            )
-        return self._embeddings
-
-    def enable_lora(self, rank, lora_alpha=None, a_initializer="he_uniform", b_initializer="zeros"):
-        """Freezes the matrix and trains an additive update of low rank instead (Hu et al., 2021, arXiv:2106.09685).
-
-        Raises:
-            ArgumentError: if the layer is not built, has a constraint, or has such an update already.
-        """
-        reason = (
-            "it is not built"
-            if not self.built
-            else "it has embeddings_constraint"
-            if self.embeddings_constraint
-            else None
-        )
-        if reason or self.lora_enabled:
-            raise ArgumentError(f"{self.where}.enable_lora", "LoRA is enabled once, on a layer with weights and no constraint",
-                                reason or "it is enabled already", "make a new layer, and build it")  # fmt: skip
-        self._fix(self._embeddings)
-        self.lora_embeddings_a = self.add_weight((self.input_dim, rank), a_initializer, name="lora_embeddings_a",
-                                                 regularizer=self.embeddings_regularizer)  # fmt: skip
-        self.lora_embeddings_b = self.add_weight((rank, self.output_dim), b_initializer, name="lora_embeddings_b",
-                                                 regularizer=self.embeddings_regularizer)  # fmt: skip
-        self.lora_rank, self.lora_alpha, self.lora_enabled = rank, rank if lora_alpha is None else lora_alpha, True
+        return self._updated()
 
     def call(self, inputs):
         self._check_range(inputs)
         indices = inputs if inputs.dtype in ("int32", "int64") else ops.cast(inputs, "int32")
         out = ops.take(self._embeddings, indices, axis=0)
         if self.lora_enabled:  # of the rows in question only: the whole update is as large as the matrix
-            update = ops.take(self.lora_embeddings_a, indices, axis=0) @ self.lora_embeddings_b
-            out = out + (self.lora_alpha / self.lora_rank) * update
+            a, b = self._low_rank()
+            out = out + self._lora_scale * (ops.take(a, indices, axis=0) @ b)
         return ops.cast(out, self.compute_dtype)
 
     def _check_range(self, inputs):
@@ -147,9 +116,7 @@ class Embedding(Layer):
             "mask_zero": self.mask_zero,
             "quantization_config": None,
         }
-        if self.lora_rank:
-            config |= {"lora_rank": self.lora_rank, "lora_alpha": self.lora_alpha}
-        return config
+        return config | self._lora_config()
 
 
 class ReversibleEmbedding(Embedding):

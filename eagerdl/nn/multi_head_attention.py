@@ -7,9 +7,8 @@ import string
 from eagerdl import ops, registry
 from eagerdl.errors import ArgumentError, DTypeError, ShapeError
 from eagerdl.nn import constraints, initializers, regularizers
-from eagerdl.nn.arguments import check_numbers
+from eagerdl.nn.arguments import check_numbers, positive_int
 from eagerdl.nn.attention import causal_mask
-from eagerdl.nn.dense import positive_int
 from eagerdl.nn.dropout import Dropout
 from eagerdl.nn.einsum_dense import EinsumDense
 from eagerdl.nn.layer import Layer, set_mask

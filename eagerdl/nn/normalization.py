@@ -5,8 +5,7 @@ import builtins
 from eagerdl import dtypes, ops, registry
 from eagerdl.errors import ArgumentError, DTypeError, ShapeError
 from eagerdl.nn import constraints, initializers, regularizers
-from eagerdl.nn.arguments import check_numbers
-from eagerdl.nn.dense import positive_int
+from eagerdl.nn.arguments import check_numbers, positive_int
 from eagerdl.nn.layer import InputSpec, Layer
 
 __all__ = ["GroupNormalization", "LayerNormalization", "RMSNormalization", "UnitNormalization"]

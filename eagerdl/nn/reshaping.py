@@ -4,8 +4,8 @@ import math
 
 from eagerdl import config, ops, registry
 from eagerdl.errors import ArgumentError, ShapeError
+from eagerdl.nn.arguments import positive_int
 from eagerdl.nn.core import KeepsDType
-from eagerdl.nn.dense import positive_int
 from eagerdl.nn.layer import InputSpec
 
 __all__ = ["Flatten", "Permute", "RepeatVector", "Reshape"]

@@ -1,8 +1,8 @@
 """Convolutions that treat channels one by one: `DepthwiseConv2D`, and `SeparableConv2D`, which mixes them afterwards."""
 
 from eagerdl import registry
+from eagerdl.nn.arguments import positive_int
 from eagerdl.nn.convolution import KernelLayer
-from eagerdl.nn.dense import positive_int
 from eagerdl.ops.convolution import depthwise_conv, separable_conv
 
 __all__ = [

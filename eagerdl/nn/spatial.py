@@ -2,8 +2,7 @@
 
 from eagerdl import registry
 from eagerdl.errors import ArgumentError, ShapeError
-from eagerdl.nn.arguments import check_choice
-from eagerdl.nn.dense import positive_int
+from eagerdl.nn.arguments import check_choice, positive_int
 from eagerdl.nn.layouts import SpatialLayer
 from eagerdl.ops.arrangement import repeat
 from eagerdl.ops.convolution import per_axis

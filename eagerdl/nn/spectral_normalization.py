@@ -3,8 +3,8 @@
 from eagerdl import ops, registry
 from eagerdl.errors import ArgumentError
 from eagerdl.nn import initializers
+from eagerdl.nn.arguments import positive_int
 from eagerdl.nn.core import Wrapper
-from eagerdl.nn.dense import positive_int
 from eagerdl.nn.layer import InputSpec
 from eagerdl.variable import Variable
 

@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 
 from eagerdl.errors import ArgumentError, DTypeError
-from eagerdl.nn.dense import positive_int
+from eagerdl.nn.arguments import positive_int
 from eagerdl.tensor import Tensor
 
 

@@ -4,7 +4,7 @@ import numpy as np
 
 from eagerdl import dtypes, ops, registry
 from eagerdl.errors import ArgumentError, DTypeError, RangeError
-from eagerdl.nn.dense import positive_int
+from eagerdl.nn.arguments import positive_int
 from eagerdl.nn.layer import Layer
 from eagerdl.nn.preprocessing.encoding import checked_mode, encode, encoded_shape, refuse_sparse
 from eagerdl.ops.indexing import check_bounds

@@ -5,7 +5,7 @@ import numpy as np
 from eagerdl import ops, registry
 from eagerdl.errors import ArgumentError, DTypeError, ShapeError
 from eagerdl.nn import symbolic
-from eagerdl.nn.dense import positive_int
+from eagerdl.nn.arguments import positive_int
 from eagerdl.nn.layer import Layer
 from eagerdl.nn.preprocessing.adapting import texts
 from eagerdl.nn.preprocessing.encoding import checked_mode, encode, encoded_shape, refuse_sparse

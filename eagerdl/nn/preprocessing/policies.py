@@ -4,8 +4,7 @@ import numpy as np
 
 from eagerdl import ops, registry
 from eagerdl.errors import ArgumentError, ShapeError
-from eagerdl.nn.arguments import check_choice, check_numbers
-from eagerdl.nn.dense import positive_int
+from eagerdl.nn.arguments import check_choice, check_numbers, positive_int
 from eagerdl.nn.preprocessing.colours import RandomBrightness, RandomColorDegeneration, RandomContrast
 from eagerdl.nn.preprocessing.filters import RandomSharpness
 from eagerdl.nn.preprocessing.image import INTERPOLATIONS, ImageLayer, checked_range, interval

@@ -2,8 +2,7 @@
 
 from eagerdl import ops, registry
 from eagerdl.errors import ArgumentError
-from eagerdl.nn.arguments import check_choice
-from eagerdl.nn.dense import positive_int
+from eagerdl.nn.arguments import check_choice, positive_int
 from eagerdl.nn.preprocessing.image import ImageLayer
 from eagerdl.ops.resizing import INTERPOLATIONS
 

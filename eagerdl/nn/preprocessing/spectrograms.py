@@ -6,8 +6,7 @@ import numpy as np
 
 from eagerdl import config, ops, registry
 from eagerdl.errors import ArgumentError, ShapeError
-from eagerdl.nn.arguments import check_choice, check_numbers
-from eagerdl.nn.dense import positive_int
+from eagerdl.nn.arguments import check_choice, check_numbers, positive_int
 from eagerdl.nn.initializers import STFT
 from eagerdl.nn.layer import InputSpec, Layer
 

@@ -7,8 +7,7 @@ import numpy as np
 
 from eagerdl import ops, registry
 from eagerdl.errors import ArgumentError, DTypeError, ShapeError
-from eagerdl.nn.arguments import check_choice
-from eagerdl.nn.dense import positive_int
+from eagerdl.nn.arguments import check_choice, positive_int
 from eagerdl.nn.layer import Layer
 from eagerdl.nn.preprocessing.adapting import batches_of, texts
 from eagerdl.nn.preprocessing.encoding import checked_mode, refuse_sparse

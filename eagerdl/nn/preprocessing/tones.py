@@ -2,7 +2,7 @@
 
 from eagerdl import ops, registry
 from eagerdl.errors import ArgumentError
-from eagerdl.nn.dense import positive_int
+from eagerdl.nn.arguments import positive_int
 from eagerdl.nn.preprocessing.image import ImageLayer, checked_range, interval, rescaled
 
 __all__ = ["AutoContrast", "Equalization", "RandomPosterization", "Solarization"]

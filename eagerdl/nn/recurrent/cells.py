@@ -4,8 +4,7 @@ from typing import Any
 
 from eagerdl import registry
 from eagerdl.nn import activations, constraints, initializers, regularizers
-from eagerdl.nn.arguments import check_numbers
-from eagerdl.nn.dense import positive_int
+from eagerdl.nn.arguments import check_numbers, positive_int
 from eagerdl.nn.layer import Layer
 from eagerdl.nn.shapes import is_shape
 from eagerdl.ops import recurrent, recurrent_steps

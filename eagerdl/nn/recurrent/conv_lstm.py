@@ -4,8 +4,7 @@ from eagerdl import config as settings_of_package
 from eagerdl import registry
 from eagerdl.errors import ArgumentError, ShapeError
 from eagerdl.nn import activations
-from eagerdl.nn.arguments import check_choice
-from eagerdl.nn.dense import positive_int
+from eagerdl.nn.arguments import check_choice, positive_int
 from eagerdl.nn.layer import InputSpec
 from eagerdl.nn.recurrent.cells import RecurrentCell, forget_bias, settings
 from eagerdl.nn.recurrent.sequences import CellRNN
