@@ -250,7 +250,7 @@ ARGUMENTS = {
         r"output_padding must be smaller than strides along each axis; got output_padding=\(2, 2\), strides=\(2, 2\)",
     ),
     "unbuilt": (lambda: L.Conv2D(1, 3, name="c").kernel, r"\[Conv2D 'c'.kernel\] the weights must exist"),
-    "unbuilt LoRA": (lambda: L.Conv2D(1, 3).enable_lora(2), r"LoRA is enabled once, on a built layer .* the layer is not built"),
+    "unbuilt LoRA": (lambda: L.Conv2D(1, 3).enable_lora(2), r"LoRA is enabled once, on a built layer .* it is not built"),
     "pool_size": (lambda: L.MaxPooling2D((2, 0)), r"pool_size is an int or 2 ints, at least 1 each; got pool_size=\(2, 0\)"),
     "pool strides": (lambda: L.AveragePooling1D(2, strides=0), r"strides is an int or 1 ints"),
     "pool padding": (lambda: L.MaxPooling2D(padding="valdi"), r"did you mean 'valid'"),
