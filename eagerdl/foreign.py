@@ -1,7 +1,5 @@
 """Names that other frameworks use, and the ones that do the same here."""
 
-import difflib
-
 RENAMED = {
     # TensorFlow
     "reduce_mean": "mean", "reduce_sum": "sum", "reduce_max": "max", "reduce_min": "min", "reduce_prod": "prod",
@@ -43,6 +41,8 @@ def missing(name, existing):
     start = f"eagerdl has no {name!r}"
     if RENAMED.get(name, "").partition(".")[0] in existing:
         return f"{start}; the name here is {RENAMED[name]!r}"
+    import difflib
+
     close = difflib.get_close_matches(name, existing, n=3, cutoff=0.6)
     return (
         f"{start}; did you mean {' or '.join(map(repr, close))}?" if close else f"{start}; dir(eagerdl) lists all names"

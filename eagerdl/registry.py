@@ -7,7 +7,6 @@ name is looked up here, or refused.
 """
 
 import contextvars
-import difflib
 import inspect
 import types
 from collections.abc import Callable
@@ -307,6 +306,8 @@ _PLAIN: dict[str, Callable] = {
 
 def nearest(name, known):
     """``, did you mean 'adam'?``, or nothing."""
+    import difflib
+
     close = difflib.get_close_matches(str(name), sorted(map(str, known)), n=2, cutoff=0.6)
     lower = {str(one).lower(): str(one) for one in known}
     if not close:

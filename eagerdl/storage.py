@@ -12,7 +12,6 @@ import itertools
 import json
 import os
 import struct
-import zipfile
 from pathlib import Path
 
 import ml_dtypes
@@ -21,6 +20,7 @@ import numpy as np
 from eagerdl.errors import ArgumentError, EagerdlError
 
 VERSION = 1  # of the format; readers refuse files of a later one
+STORED = 0  # members are not compressed, as zip files say it
 JSON_LIMIT = 256 * 2**20  # bytes of a JSON member
 
 _DTYPES = {
@@ -31,7 +31,7 @@ _DTYPES = {
 COMPLEX128 = ":complex128"  # safetensors has no such dtype: these arrays travel as pairs of float64
 
 # What parsers of files say of damaged ones: zip files of flipped bits raise nearly anything.
-_DAMAGES = (zipfile.BadZipFile, EOFError, OSError, NotImplementedError, RuntimeError, ValueError, OverflowError, TypeError,
+_DAMAGES = (EOFError, OSError, NotImplementedError, RuntimeError, ValueError, OverflowError, TypeError,
             KeyError, IndexError, AttributeError, struct.error, MemoryError)  # fmt: skip
 
 _numbers = itertools.count()
@@ -179,6 +179,8 @@ def write_archive(path, kind, members, where="save"):
         OSError: if it cannot be written. The file that was there is as it was in either case.
     """
     metadata = {"format": f"eagerdl {kind}", "version": VERSION, "members": list(members)}
+    import zipfile
+
     with written(path, where) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
         for name, value in {"metadata.json": metadata, **members}.items():
             member = zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0))
@@ -206,6 +208,8 @@ def read_archive(path, kind, where="load", needed=(), optional=()):
         ArgumentError: if there is no such file, or it is damaged, too new, or something else.
         OSError: if it may not be read.
     """
+    import zipfile
+
     path = Path(path)
     if not path.is_file():
         raise ArgumentError(where, "an existing file is needed", f"there is no file {str(path)!r}", "check the path")
@@ -215,7 +219,7 @@ def read_archive(path, kind, where="load", needed=(), optional=()):
                 return _members(archive, path, kind, where, needed, optional)
         except EagerdlError:
             raise
-        except _DAMAGES as error:
+        except (zipfile.BadZipFile, *_DAMAGES) as error:
             file.seek(0)
             if file.read(8) == b"\x89HDF\r\n\x1a\n":
                 raise _of_keras(where, kind, path, "HDF5") from None
@@ -238,7 +242,7 @@ def _members(archive, path, kind, where, needed, optional):
 
 
 def _read(archive, member, where):
-    if member.compress_type != zipfile.ZIP_STORED or member.file_size > os.fstat(archive.fp.fileno()).st_size:
+    if member.compress_type != STORED or member.file_size > os.fstat(archive.fp.fileno()).st_size:
         raise damaged(where, f"{member.filename} is compressed, or larger than the file")
     with archive.open(member) as stream:  # reading to the end compares the checksum
         if member.filename.endswith(".safetensors"):

@@ -7,7 +7,6 @@ for each change of it.
 import contextlib
 import os
 import pickle
-import tempfile
 import weakref
 
 from eagerdl.errors import ArgumentError
@@ -72,6 +71,8 @@ class Processes:
         from concurrent.futures import ProcessPoolExecutor
 
         self.pool = ProcessPoolExecutor(count, mp_context=multiprocessing.get_context("spawn"))
+        import tempfile
+
         self.folder = tempfile.TemporaryDirectory(prefix="eagerdl-", ignore_cleanup_errors=True)
         self.content, self.path, self.version = None, None, 0
         self.close = weakref.finalize(self, _close, self.pool, self.folder)

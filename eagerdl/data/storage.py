@@ -7,10 +7,7 @@ written to a folder beside the final one, which takes its place at the end.
 
 import json
 import os
-import shutil
-import uuid
 import weakref
-import zipfile
 
 import numpy as np
 
@@ -37,7 +34,7 @@ class Writer:
             raise ArgumentError(where, "compression is None or 'GZIP'", f"got {compression!r}", "use None")
         self.path, self.where = os.path.abspath(path), where
         self.pack = np.savez_compressed if compression == "GZIP" else np.savez
-        self.folder = f"{self.path}.{uuid.uuid4().hex[:8]}.part"
+        self.folder = f"{self.path}.{os.urandom(4).hex()}.part"
         os.makedirs(self.folder)
         self.parts, self.waiting, self.bytes, self.structure, self.count = [], [], 0, None, 0
 
@@ -74,6 +71,8 @@ class Writer:
 
     def finish(self):
         """Writes what is left and puts the folder into its place, that of an older dataset too."""
+        import shutil
+
         self._flush()
         meta = {"format": FORMAT, "count": self.count, "structure": self.structure, "parts": self.parts}
         with open(os.path.join(self.folder, META), "w", encoding="utf-8") as file:
@@ -90,6 +89,8 @@ class Writer:
 
     def abandon(self):
         """Removes what was written."""
+        import shutil
+
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
@@ -203,6 +204,8 @@ class Saved(Node):
         return _build(self.structure, leaf)
 
     def _read(self, number):
+        import zipfile
+
         name = os.path.join(self.path, self.parts[number][0])
         try:
             with open(name, "rb") as raw, np.load(raw, allow_pickle=False) as file:

@@ -7,7 +7,7 @@ which `eagerdl.kernels.philox.Stream` makes the bits. NumPy's global state is ne
 """
 
 import inspect
-import secrets
+import os
 import threading
 from collections.abc import Callable
 
@@ -231,7 +231,7 @@ def get_global_generator():
     if _global is None:
         with _lock:
             if _global is None:
-                _global = Generator(secrets.randbits(128))
+                _global = Generator(int.from_bytes(os.urandom(16)))
     return _global
 
 

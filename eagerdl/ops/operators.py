@@ -155,7 +155,7 @@ def open_namespace(names):
 def install_numpy_functions(ops):
     """Lets NumPy's own functions and ufuncs, given tensors, run the op of the same name and keep the gradient."""
     for name, op in ops.items():
-        theirs = getattr(np, name, None)
+        theirs = vars(np).get(name)  # asking for np.random or np.fft would load them
         if isinstance(theirs, np.ufunc):
             Tensor._ufuncs.setdefault(theirs, op)
         elif callable(op) and callable(theirs):
