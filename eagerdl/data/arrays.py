@@ -1,6 +1,7 @@
 """`ArrayBatches`: arrays in memory as batches, in an order that depends on a seed and the epoch only."""
 
 import math
+import operator
 
 import numpy as np
 
@@ -81,6 +82,12 @@ class ArrayBatches:
 
     def __init__(self, arrays, batch_size=32, shuffle=False, seed=None, drop_remainder=False):
         self.leaves, self.build = flatten(arrays)
+        if (
+            arrays.__class__ is tuple
+            and len(arrays) == len(self.leaves)
+            and all(map(operator.is_, arrays, self.leaves))
+        ):
+            self.build = tuple  # the usual (x, y), in few steps
         sizes = [leaf.shape[0] for leaf in self.leaves if leaf is not None]
         if len(set(sizes)) > 1:
             raise ShapeError(

@@ -217,7 +217,8 @@ class ArrayData(Batches):
         return self._arrays.epoch(number)
 
     def _checked(self, batch):
-        leaves, build = flatten(batch)
+        build = self._arrays.build
+        leaves = batch if build is tuple else flatten(batch)[0]
         batch = build([tensor_of(leaf, floats=True) for leaf in leaves])
         if self.class_weight is None:
             return batch
