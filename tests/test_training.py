@@ -5,6 +5,7 @@ import itertools
 import os
 import signal
 import warnings
+import weakref
 
 import numpy as np
 import pytest
@@ -722,3 +723,22 @@ def test_a_generator_that_ends_keeps_the_epochs_before():
 
 def test_a_step_may_return_nothing():
     assert returning(None).fit(X, Y, verbose=0).history == {}
+
+
+def test_a_model_is_freed_when_nobody_holds_it():
+    """By counting references alone: the arrays of weights and slots do not wait for the garbage collector."""
+    gc.collect()
+    gc.disable()
+    try:
+        for wired in (True, False):
+            inputs = [edl.Input((4,))] if wired else []
+            model = edl.Sequential([*inputs, edl.layers.Dense(3, "relu"), edl.layers.Dropout(0.5), edl.layers.Dense(1)])
+            model.compile("adam", "mse", metrics=["mae"])
+            history = model.fit(np.ones((8, 4)), np.ones((8, 1)), verbose=0)
+            held = [weakref.ref(model), *[weakref.ref(variable) for variable in model.variables]]
+            assert history.model is model
+            del model, inputs
+            assert [one() for one in held] == [None] * len(held)
+            assert history.model is None and history.history["loss"]
+    finally:
+        gc.enable()

@@ -85,7 +85,7 @@ def _clone_graph(model, input_tensors, clone, call):
         args, named = tree.map_structure(value, (node.args, dict(node.named)))
         if isinstance(made, FunctionOp):
             out = infer(made.function, args, named)
-            made._nodes.append(Node(made, args, named, out))
+            Node(made, args, named, out)
         else:
             out = call(made, *args, **named)
         values.update(zip(map(id, node.outputs), tree.flatten(out)[0]))

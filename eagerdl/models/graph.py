@@ -46,6 +46,9 @@ class Graph:
                                      "begin with edl.Input(shape), and call layers on it")  # fmt: skip
         self.nodes, visited = self._order()
         self._give_inputs_layers()
+        self._held = [
+            node.outputs for node in self.nodes
+        ]  # nodes refer to them weakly, and `run` knows them by identity
         self.operations = self._by_depth(visited)
         seen = {}
         for operation in self.operations:
@@ -149,9 +152,12 @@ class Graph:
         inputs, outputs = symbolic(state["ends"])
         for x, operation in zip(tree.flatten(inputs)[0], state["sources"]):
             if operation is not None:
-                operation._nodes = [Node(operation, (), {}, x)]
+                operation._symbol, operation._calls = x, []
+                operation._note(Node(operation, (), {}, x))
         for operation, args, named, out in state["nodes"]:
-            operation._nodes = [*operation._nodes, Node(operation, *symbolic((args, named, out)))]
+            node = Node(operation, *symbolic((args, named, out)))
+            if isinstance(operation, Layer):
+                operation._note(node)
         self.__init__(state["where"], inputs, outputs)
 
     def _symbols(self):
@@ -432,7 +438,7 @@ def _shifted(history, operation, by):
 def _call_function(operation, args, named):
     """Calls the function of `operation` on symbolic tensors, so that the new node is one of that operation."""
     out = infer(operation.function, args, named)
-    operation._nodes.append(Node(operation, args, named, out))
+    Node(operation, args, named, out)
     return out
 
 

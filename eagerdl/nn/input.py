@@ -49,12 +49,16 @@ class InputLayer(Layer):
             if input_tensor is None
             else input_tensor
         )
-        self._nodes.append(Node(self, (), {}, out))
+        self._symbol = out  # held here: everybody else holds it through what is computed from it
+        self._note(Node(self, (), {}, out))
 
     @property
     def dtype(self):
         """The dtype of the input."""
         return self._input_dtype
+
+    def __getstate__(self):
+        return {**super().__getstate__(), "_symbol": None}  # graphs give their input layers new ones
 
     def call(self, *args):
         """Passes its input on."""

@@ -3,6 +3,7 @@
 import functools
 import inspect
 import warnings
+import weakref
 
 import numpy as np
 
@@ -93,7 +94,7 @@ class Layer(WeightOwner):
         self._begin(trainable)
         self._losses, self._loss_serial = [], 0  # what the last call added, and the number of that outermost call
         self._entered = 0  # the number of the last call of which this layer was the outermost
-        self._nodes = []  # of functional models
+        self._calls = []  # weak references to the nodes of functional models
         self._build_shapes = None
         self._path = None
 
@@ -392,7 +393,7 @@ class Layer(WeightOwner):
         if not self.built:
             self._maybe_build(facts, args, named)
         out = self.compute_output_spec(*args, **named)
-        self._nodes.append(symbolic.Node(self, args, named, out))
+        self._note(symbolic.Node(self, args, named, out))
         return out
 
     def compute_output_spec(self, *args, **named):
@@ -452,6 +453,14 @@ class Layer(WeightOwner):
         """The symbolic output of the layer's only call in a functional model."""
         node = self._only_node("output")
         return node.rebuild(node.outputs)
+
+    @property
+    def _nodes(self):
+        """The calls on symbolic tensors of which somebody still holds something."""
+        return [node for node in (call() for call in self._calls) if node is not None]
+
+    def _note(self, node):
+        self._calls.append(weakref.ref(node))
 
     def _only_node(self, what):
         if len(self._nodes) != 1:
@@ -535,7 +544,7 @@ class Layer(WeightOwner):
 
     def __getstate__(self):
         """Everything but the nodes of functional models, which these models keep."""
-        return {**self.__dict__, "_nodes": [], "_found": None, "_whole": None}
+        return {**self.__dict__, "_calls": [], "_found": None, "_whole": None}
 
     def __repr__(self):
         state = "" if self.built else ", not built"

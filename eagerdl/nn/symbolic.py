@@ -8,6 +8,7 @@ function on small arrays of zeros, with the unknown sizes filled in twice by dif
 import contextlib
 import inspect
 import types
+import weakref
 
 import numpy as np
 
@@ -103,18 +104,47 @@ class SymbolicTensor(Tensor):
         return call_function(function, args, named, function.__name__)
 
 
-class Node:
-    """One call of a layer or function on symbolic tensors."""
+class Slot:
+    """The place of one symbolic result of a node; the tensor is made again if somebody asks when nobody holds it."""
 
-    __slots__ = ("args", "named", "operation", "outputs", "rebuild")
+    __slots__ = ("dtype", "index", "name", "reference", "shape")
+
+    def __init__(self, node, index, tensor):
+        self.index, self.shape, self.dtype, self.name = index, tensor.shape, tensor.dtype, tensor.name
+        tensor._history = (node, index)
+        self.reference = weakref.ref(tensor)
+
+    def tensor(self, node):
+        """The symbolic tensor."""
+        found = self.reference()
+        if found is None:
+            found = SymbolicTensor(self.shape, self.dtype, name=self.name)
+            found._history = (node, self.index)
+            self.reference = weakref.ref(found)
+        return found
+
+
+class Node:
+    """One call of a layer or function on symbolic tensors.
+
+    Symbolic tensors hold the node that they came from, and nodes their inputs. What came out is referred to weakly, and layers
+    refer to their nodes weakly, so that nothing goes in a circle: a model that nobody holds is freed at once, with its weights.
+    """
+
+    __slots__ = ("__weakref__", "_outputs", "args", "named", "operation", "rebuild")
 
     def __init__(self, operation, args, named, outputs):
         self.operation, self.args, self.named = operation, args, named
-        leaves, self.rebuild = tree.flatten(outputs)
-        self.outputs = leaves
-        for index, out in enumerate(leaves):
-            if isinstance(out, SymbolicTensor):
-                out._history = (self, index)
+        leaves = tree.flatten(outputs)[0]
+        self.rebuild = tree.flatten(tree.map_structure(lambda x: None, outputs))[1]
+        self._outputs = [
+            Slot(self, index, out) if isinstance(out, SymbolicTensor) else out for index, out in enumerate(leaves)
+        ]
+
+    @property
+    def outputs(self):
+        """What came out."""
+        return [out.tensor(self) if isinstance(out, Slot) else out for out in self._outputs]
 
     def inputs(self):
         """The symbolic tensors among the arguments, in order."""
@@ -132,7 +162,6 @@ class FunctionOp:
     def __init__(self, function, name=None):
         self.function = function = function_named(function) if isinstance(function, str) else function
         self.name = name or auto_name(snake_case(function.__name__))
-        self._nodes = []
 
     def __call__(self, *args, **named):
         return self.function(*args, **named)
@@ -211,7 +240,7 @@ def call_function(function, args, named, name):
     operation = FunctionOp(function, auto_name(snake_case(name)))
     with _seeds_kept((args, named)):
         outputs = infer(function, args, named)
-    operation._nodes.append(Node(operation, args, named, outputs))
+    Node(operation, args, named, outputs)
     return outputs
 
 

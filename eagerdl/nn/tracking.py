@@ -6,7 +6,7 @@ from eagerdl.variable import Variable
 
 PLAIN = frozenset((str, int, float, bool, type(None), bytes, type, type(lambda: None)))
 OTHERS = frozenset((  # notes, not belongings
-    "_build_shapes", "_found", "_whole", "_fixed", "_frozen", "_init_arguments", "_losses", "_nodes",
+    "_build_shapes", "_found", "_whole", "_fixed", "_frozen", "_init_arguments", "_losses", "_calls",
 ))  # fmt: skip
 
 changes = [0]  # how often an attribute of any layer was assigned

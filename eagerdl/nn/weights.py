@@ -180,7 +180,10 @@ class WeightOwner(Module):
 
     def _flatten_layers(self, include_self=True, recursive=True):
         if include_self and recursive:
-            return self._kept("layers", self._walk_layers)
+            return [
+                self,
+                *self._kept("layers", lambda: self._walk_layers()[1:]),
+            ]  # a list with itself would be a circle
         return self._walk_layers(include_self, recursive)
 
     def _walk_layers(self, include_self=True, recursive=True):

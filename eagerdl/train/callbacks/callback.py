@@ -1,5 +1,7 @@
 """`Callback`: what is told about a run; `CallbackList`: how a loop tells several; `History`."""
 
+import weakref
+
 from eagerdl import registry
 from eagerdl.errors import ArgumentError, DTypeError
 
@@ -138,6 +140,17 @@ class History(Callback):
         self.history = {}
         self.epoch = []
         self.epochs_of = {}  # name -> the epochs that have it, for validation comes less often
+
+    @property
+    def model(self):
+        """The model that was trained, while somebody else holds it: it holds its history, and a circle would keep both."""
+        return None if self._model is None else self._model()
+
+    def set_model(self, model):
+        self._model = None if model is None else weakref.ref(model)
+
+    def __getstate__(self):
+        return {**self.__dict__, "_model": None}
 
     def on_train_begin(self, logs=None):
         self.history, self.epoch, self.epochs_of = {}, [], {}
