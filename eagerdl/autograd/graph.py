@@ -108,6 +108,10 @@ class Core:
     def finish(self):
         """Nobody will ask any more: clears the nodes that no other tape may ask for."""
         self.alive = False
+        for leaf in self.watched:  # else variable, leaf, recording and this would hold each other
+            recording = leaf.recording
+            if recording is not None and self in recording.members:
+                leaf.recording = None
         self.watched = {}
         solo, self.solo = self.solo, None
         solo.clear()
