@@ -39,11 +39,11 @@ def main():
     generator = np.random.default_rng(0)
     x, y = generator.standard_normal((256, 20)).astype("float32"), generator.integers(0, 3, 256)
     print(describe())
+    gc.disable()
     seen = {}
     for number in range(1, fits + 1):
         fit_once(x, y)
         if number in (fits // 10, fits // 4, fits // 2, fits):
-            gc.collect()
             seen[number] = resident()
             print(f"after {number:4d} fits: {seen[number]:7.1f} MB")
     first, last = seen[fits // 10], seen[fits]
