@@ -1,5 +1,6 @@
 """Switches of the whole framework: default dtype and image layout, devices, tracebacks."""
 
+import os
 from typing import Any
 
 from eagerdl import devices as _devices
@@ -13,7 +14,8 @@ from eagerdl.errors import (
 
 __all__ = [
     "dtype_policy", "set_dtype_policy",
-    "disable_traceback_filtering", "enable_traceback_filtering", "epsilon", "floatx", "get_memory_info",
+    "disable_traceback_filtering", "enable_traceback_filtering", "epsilon", "floatx", "functions_run_eagerly",
+    "get_memory_info", "run_functions_eagerly",
     "image_data_format", "is_traceback_filtering_enabled", "list_devices", "set_epsilon", "set_floatx",
     "set_image_data_format", "standardize_data_format",
 ]  # fmt: skip
@@ -60,6 +62,29 @@ def standardize_data_format(data_format):
         raise ArgumentError("data_format", "an image layout is needed", f"got {data_format!r}",
                             "use 'channels_last' or 'channels_first'")  # fmt: skip
     return name
+
+
+_functions_run_eagerly = os.environ.get("EAGERDL_EAGER", "") not in ("", "0")
+
+
+def run_functions_eagerly(run_eagerly):
+    """True lets functions made with `edl.function`, those of `fit` included, run line by line, to debug them.
+
+    The environment variable ``EAGERDL_EAGER=1`` does the same for a whole process.
+
+    Example:
+        >>> edl.config.run_functions_eagerly(True)
+        >>> edl.config.functions_run_eagerly()
+        True
+        >>> edl.config.run_functions_eagerly(False)
+    """
+    global _functions_run_eagerly
+    _functions_run_eagerly = bool(run_eagerly)
+
+
+def functions_run_eagerly():
+    """True while functions made with `edl.function` run line by line."""
+    return _functions_run_eagerly
 
 
 _policy = None

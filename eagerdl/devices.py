@@ -32,8 +32,14 @@ class Device(str):
     __repr__ = str.__str__
 
 
+class StandIn:
+    """Base of what stands for a NumPy array and answers NumPy's protocols in its place."""
+
+    __slots__ = ()
+
+
 CPU = Device("cpu:0")
-ARRAYS = (np.ndarray, np.generic)  # what NumPy gives
+ARRAYS = (np.ndarray, np.generic, StandIn)  # what lives on the CPU
 _current = contextvars.ContextVar("eagerdl_device", default=CPU)
 
 

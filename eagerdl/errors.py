@@ -8,6 +8,9 @@ import sys
 import threading
 import types
 
+import numpy as np
+
+NUMPY_FOLDER = os.path.dirname(np.__file__) + os.sep
 PACKAGE_FOLDER = os.path.dirname(os.path.abspath(__file__)) + os.sep
 
 
@@ -77,6 +80,15 @@ class NotBatched(EagerdlError, TypeError):
     """Something asked for the elements of a tensor that stands for a whole batch."""
 
 
+class TracingError(EagerdlError, TypeError):
+    """A traced function did what only a function that runs line by line can do."""
+
+    @classmethod
+    def at(cls, requirement, came="", remedy=""):
+        """The error, with the user's line that is running as its place."""
+        return cls(user_place(), requirement, came, remedy)
+
+
 class ImmutableError(EagerdlError, TypeError):
     """Something tried to write into a tensor, which is a value."""
 
@@ -144,6 +156,17 @@ def user_frames(traceback):
     for frame in reversed(kept):
         out = types.TracebackType(out, frame.tb_frame, frame.tb_lasti, frame.tb_lineno)
     return out
+
+
+def user_place():
+    """The function and line of the nearest code that is not of this package or NumPy: ``step, train.py:12``."""
+    frame = sys._getframe(1)
+    while frame is not None:
+        code = frame.f_code
+        if not code.co_filename.startswith((PACKAGE_FOLDER, NUMPY_FOLDER)):
+            return f"{code.co_name}, {os.path.basename(code.co_filename)}:{frame.f_lineno}"
+        frame = frame.f_back
+    return "function"
 
 
 def _shorten(error):

@@ -13,13 +13,14 @@ import numpy as np
 from eagerdl import devices
 from eagerdl.autograd.graph import SCALARS, record, record_binary, record_unary
 from eagerdl.dtypes import INEXACT_SET, keep
-from eagerdl.errors import ArgumentError, DeviceError, DTypeError
+from eagerdl.errors import ArgumentError, DeviceError, DTypeError, TracingError
 from eagerdl.tensor import Tensor, from_array, holds_tensor, new_tensor, to_array
 from eagerdl.variable import Variable
 
 ndarray, generic, asarray = np.ndarray, np.generic, np.asarray
 MISSING = object()
 ON_CPU = {ndarray}  # the types of arrays that live there
+as_a_whole = None  # set by `jit`: how an op runs under tracing whose forward looks at elements
 recorders = []  # one entry per tape that records now, in any thread; while it is empty nothing is looked up
 
 
@@ -186,6 +187,8 @@ def general(primitive, inputs, params):
     arguments = (arrays, *params) if primitive.variadic else (*arrays, *params)
     try:
         out = quietly(primitive.forward, arguments)
+    except TracingError:
+        return results(primitive, as_a_whole(primitive, arrays, params), tensors, params)
     except Exception as error:
         failure = primitive.explain(error, tensors, params)
     else:

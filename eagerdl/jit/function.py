@@ -1,28 +1,38 @@
-"""`function`: marks a Python function of tensors as a unit. In this version it runs eagerly, line by line."""
+"""`function`: traces a Python function of tensors and runs what was traced as one compiled program."""
 
 import functools
 import inspect
+import threading
+import weakref
 
-from eagerdl import tree
-from eagerdl.errors import ArgumentError, ShapeError
-from eagerdl.tensor import TensorSpec, from_array, to_array
+from eagerdl import config, tree
+from eagerdl.autograd import graph as recordings
+from eagerdl.errors import ArgumentError, ShapeError, TracingError
+from eagerdl.jit import trace as tracing
+from eagerdl.jit.concrete import ConcreteFunction
+from eagerdl.jit.signature import Call, Results, call_with, difference, named_arguments
+from eagerdl.tensor import Tensor, TensorSpec, batches, from_array, to_array
 
 __all__ = ["Function", "function"]
 
 
 def function(func=None, input_signature=None, autograph=True, jit_compile=None, reduce_retracing=False):
-    """Decorates a function of tensors, such as a train step; the numbers are those of the undecorated function.
+    """Decorates a function of tensors, such as a train step: it is traced once and then runs as a compiled program.
 
-    This version has no compiler: a decorated function runs eagerly, at eager speed, and `experimental_get_tracing_count` is 0.
-    Programs written with it need no change when there is one.
+    The numbers are those of the undecorated function, bit for bit. The Python code runs again, to be traced, when it is
+    called with arguments of another structure, dtype or shape; kernels are compiled for structure and dtype only, so that
+    another batch size compiles nothing.
 
     Args:
         func: the function; None to use it as a decorator with arguments.
         input_signature: a sequence of TensorSpecs that the positional arguments must fit; they become tensors of these dtypes.
-        autograph, jit_compile, reduce_retracing: accepted for TF's sake; they matter to a compiler.
+        autograph: whether `if`, `while` and `for` on tensors are turned into `edl.cond`, `edl.while_loop` and `edl.scan`.
+        jit_compile: False runs traced calls one by one, without compiling kernels; None and True compile.
+        reduce_retracing: accepted for TF's sake.
 
     Raises:
         ShapeError: when an argument does not fit the input_signature.
+        TracingError: when the function does what only eager code can do, such as looking at the value of a tensor.
 
     Example:
         >>> @edl.function
@@ -30,52 +40,174 @@ def function(func=None, input_signature=None, autograph=True, jit_compile=None, 
         ...     return x * 2
         >>> double(edl.constant([1.0]))
         Tensor(shape=(1,), dtype=float32, [2.])
+        >>> double.experimental_get_tracing_count()
+        1
     """
     if func is None:
-        return lambda func: Function(func, input_signature)
-    return Function(func, input_signature)
+        return functools.partial(function, input_signature=input_signature, autograph=autograph, jit_compile=jit_compile,
+                                 reduce_retracing=reduce_retracing)  # fmt: skip
+    return Function(func, input_signature, autograph, jit_compile)
 
 
 class Function:
-    """A decorated function; see `function`."""
+    """A traced function; see `function`."""
 
-    def __init__(self, func, input_signature=None):
+    def __init__(self, func, input_signature=None, autograph=True, jit_compile=None, instance=None):
         if not callable(func):
             raise ArgumentError("function", "a function is needed", f"got {type(func).__name__}", "decorate a def")
-        self.python_function, self.input_signature = func, None if input_signature is None else tuple(input_signature)
+        self.python_function = func
+        self.input_signature = None if input_signature is None else tuple(input_signature)
+        self._autograph, self._jit_compile = autograph, jit_compile
+        self._instance = instance  # a weak reference to what a method is bound to
+        self._signature = inspect.signature(func)
+        self._concrete, self._traced = {}, 0  # key -> list of ConcreteFunctions that differ in their variables' layouts
+        self._bound = weakref.WeakKeyDictionary()
+        self._lock = threading.RLock()
+        self._latest = None
         functools.update_wrapper(self, func)
 
+    # -- calls --------------------------------------------------------------------------------------
+
     def __call__(self, *args, **named):
+        if self._instance is not None:
+            args = (self._instance(), *args)
         if self.input_signature is not None:
             args = self._fitted(args)
-        return self.python_function(*args, **named)
+        if config.functions_run_eagerly() or batches or tracing.current() is not None:
+            return self._eagerly(args, named)
+        if recordings.active() is not None:
+            return self._eagerly(args, named)
+        call = self._call(args, named)
+        for concrete in self._concrete.get(call.key, ()):
+            if concrete.fits():
+                return concrete(call.arrays)
+        with self._lock:
+            return self._trace(call, args, named)
+
+    def _call(self, args, named):
+        try:
+            arguments = named_arguments(self._signature, args, named)
+        except TypeError as error:
+            raise ArgumentError(self._where, f"the arguments are {self._where}{self._signature}", str(error),
+                                "check the call") from None  # fmt: skip
+        return Call(self._where, arguments)
+
+    def _eagerly(self, args, named):
+        return self._converted(*args, **named)
+
+    @functools.cached_property
+    def _converted(self):
+        return self.python_function
+
+    @property
+    def _where(self):
+        return getattr(self.python_function, "__name__", type(self.python_function).__name__)
 
     def __get__(self, instance, owner=None):
-        return self if instance is None else functools.partial(self, instance)
+        if instance is None:
+            return self
+        try:
+            found = self._bound.get(instance)
+            if found is None:
+                found = self._bound[instance] = Function(
+                    self.python_function, self.input_signature, self._autograph, self._jit_compile, weakref.ref(instance)
+                )
+        except TypeError:  # without hash or weak references
+            return functools.partial(self, instance)
+        return found
+
+    # -- traces -------------------------------------------------------------------------------------
+
+    def _trace(self, call, args, named):
+        """Runs the Python function under tracing: the results of this call, and a ConcreteFunction for the next ones."""
+        trace = tracing.Trace(self._where)
+        inputs = [trace.input(array) for array in call.arrays]
+        try:
+            with trace.running():
+                out = call_with(self._converted, self._signature, call.rebuilt(inputs))
+                results = Results(out)
+                for traced in results.arrays:
+                    trace.own(traced)
+        except tracing.VariableMade:
+            if self._traced:
+                raise TracingError(self._where, "variables are made in the first call only", "a later call made one",
+                                   "make it once, outside or behind `if self.v is None`") from None  # fmt: skip
+            trace.alive = False
+            return self._eagerly(args, named)
+        except BaseException:
+            trace.alive = False
+            raise
+        trace.graph.outputs = [traced.value for traced in results.arrays]
+        trace.finish()
+        why = self._why(call)
+        self._traced += 1
+        concrete = ConcreteFunction(self._where, call, trace.graph.without_dead_code(), results, self._jit_compile is not False, why)
+        self._concrete.setdefault(call.key, []).append(concrete)
+        self._latest = concrete
+        return results.built([from_array(_released(traced.example, call.arrays)) for traced in results.arrays])
+
+    def _why(self, call):
+        if not self._concrete:
+            return "first call"
+        other = self._latest.call
+        return difference(call.names, call.key, other.key)
+
+    # -- what was traced ------------------------------------------------------------------------------
 
     def experimental_get_tracing_count(self):
-        """How often the function was traced: never."""
-        return 0
+        """How often the function was traced."""
+        return self._traced
+
+    def get_concrete_function(self, *args, **named):
+        """The ConcreteFunction for arguments like these, TensorSpecs or values; traces if there is none yet.
+
+        Unknown sizes of a TensorSpec stand for size 1 here; calls with other sizes are traced by themselves.
+        """
+        args, named = tree.map_structure(_example_of, (list(args), named))
+        if self._instance is not None:
+            args = [self._instance(), *args]
+        call = self._call(args, named)
+        if not self._concrete.get(call.key):
+            with self._lock:
+                self._trace(call, args, named)
+        found = self._concrete.get(call.key)
+        if not found:  # variables were made
+            with self._lock:
+                self._trace(call, args, named)
+            found = self._concrete[call.key]
+        return found[-1]
+
+    # -- signatures -----------------------------------------------------------------------------------
 
     def _fitted(self, args):
         """The arguments as tensors of the specs' dtypes."""
-        where = f"function {getattr(self.python_function, '__name__', '')}"
+        where = f"function {self._where}"
         specs = self.input_signature
-        if inspect.ismethod(self.python_function) is False and len(args) == len(specs) + 1:
-            return (args[0], *self._pairs(where, specs, args[1:]))
-        if len(args) != len(specs):
+        extra = len(args) - len(specs)
+        if extra != (self._instance is not None):
             raise ShapeError(
                 where, f"input_signature has {len(specs)} arguments", f"got {len(args)}", "pass all of them"
             )
-        return self._pairs(where, specs, args)
 
-    def _pairs(self, where, specs, args):
         def fit(spec, x):
-            x = from_array(to_array(x, spec.dtype)) if not hasattr(x, "_node") else x
+            x = from_array(to_array(x, spec.dtype)) if not isinstance(x, Tensor) else x
             if not spec.is_compatible_with(TensorSpec(x.shape, x.dtype)):
                 raise ShapeError(
                     where, f"an argument must fit {spec}", f"got {x.shape} {x.dtype}", "convert or reshape it"
                 )
             return x
 
-        return tuple(tree.map_structure(fit, list(specs), list(args)))
+        return (*args[:extra], *tree.map_structure(fit, list(specs), list(args[extra:])))
+
+
+def _released(array, inputs):
+    """A result that shares no memory with arguments, nor with anything that a trace may still hold."""
+    return array
+
+
+def _example_of(x):
+    if isinstance(x, TensorSpec):
+        import numpy as np
+
+        return from_array(np.zeros([1 if n is None else n for n in x.shape], x.dtype))
+    return x

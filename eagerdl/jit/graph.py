@@ -1,0 +1,166 @@
+"""The graph of a traced function: what arrays are computed from which, in NumPy's own words.
+
+A `Value` is an array that a function computes: shape, dtype and strides, no elements. A `Node` is one call of NumPy, or of the
+forward of an op, that made one or several of them. Nodes stand in the order in which they ran, so that every value is made
+before it is used.
+"""
+
+import numpy as np
+
+ELEMENTWISE = "elementwise"  # a ufunc, or a cast, of which each element of the result needs one element of each input
+REDUCE = "reduce"  # ufunc.reduce over axes
+VIEW = "view"  # other strides over the same memory
+CALL = "call"  # any other function of arrays without side effects
+CHECK = "check"  # a function that raises if arrays hold what they must not, and returns nothing
+LOOP = "loop"  # control flow: a call whose body is a graph of its own
+
+
+class Value:
+    """An array of the graph.
+
+    Args:
+        shape, dtype, strides: how it looks, as NumPy laid it out when the function was traced.
+        node: the Node that makes it; None for what comes from outside.
+    """
+
+    __slots__ = ("dtype", "name", "node", "shape", "strides")
+
+    def __init__(self, example, node=None, name=""):
+        self.shape, self.dtype, self.strides = example.shape, example.dtype, example.strides
+        self.node, self.name = node, name
+
+    @property
+    def ndim(self):
+        return len(self.shape)
+
+    @property
+    def size(self):
+        out = 1
+        for n in self.shape:
+            out *= n
+        return out
+
+    @property
+    def nbytes(self):
+        return self.size * self.dtype.itemsize
+
+    def __repr__(self):
+        return f"{self.name or 'value'} {self.dtype}{list(self.shape)}"
+
+
+class Node:
+    """One call.
+
+    Args:
+        kind: one of the kinds above.
+        function: what is called: a ufunc for elementwise calls and reductions, else a function.
+        args: its arguments, in nested tuples, lists, dicts and slices; arrays of the graph stand there as `Value`s.
+        named: its named arguments.
+        line: where the user's code asked for it, "file:line".
+        label: what it is called in pictures.
+    """
+
+    __slots__ = ("args", "function", "inputs", "kind", "label", "line", "named", "outputs")
+
+    def __init__(self, kind, function, args, named, line="", label=None):
+        self.kind, self.function, self.args, self.named, self.line = kind, function, args, named, line
+        self.label = label or getattr(function, "__name__", str(function))
+        self.inputs = values_in((args, named))
+        self.outputs = ()
+
+    def run(self, lookup):
+        """Calls the function on the arrays that `lookup` gives for the values."""
+        args, named = replaced(self.args, lookup), replaced(self.named, lookup)
+        return self.function(*args, **named)
+
+    def __repr__(self):
+        return f"<{self.kind} {self.label} -> {list(self.outputs)}>"
+
+
+class Graph:
+    """What a function computes.
+
+    Attributes:
+        inputs: the values of its array arguments.
+        variables: the variables that it reads or writes -> the value that each had at the beginning.
+        writes: the variables that it writes -> the value that each has at the end.
+        constants: values of arrays that came from outside -> the array.
+        nodes: the calls, in order.
+        outputs: the values that it returns.
+    """
+
+    def __init__(self):
+        self.inputs, self.variables, self.writes, self.constants = [], {}, {}, {}
+        self.nodes, self.outputs = [], []
+
+    def ends(self):
+        """The values that are needed when all is done: what is returned and what is written into variables."""
+        return [*self.outputs, *self.writes.values()]
+
+    def without_dead_code(self):
+        """Drops the calls that neither results nor variables nor checks depend on; returns the graph."""
+        needed, kept = set(self.ends()), []
+        for node in reversed(self.nodes):
+            if node.kind == CHECK or not needed.isdisjoint(node.outputs):
+                needed.update(node.inputs)
+                kept.append(node)
+        self.nodes = kept[::-1]
+        return self
+
+    def users(self):
+        """For each value the nodes that read it, in order."""
+        users = {}
+        for node in self.nodes:
+            for value in dict.fromkeys(node.inputs):
+                users.setdefault(value, []).append(node)
+        return users
+
+    def named_values(self):
+        """Gives every value a short name, for sources and pictures; returns the values in order."""
+        values = [*self.inputs, *self.variables.values(), *self.constants]
+        values += [value for node in self.nodes for value in node.outputs]
+        for index, value in enumerate(dict.fromkeys(values)):
+            if not value.name:
+                value.name = f"t{index}"
+        return values
+
+
+def values_in(tree):
+    """The Values in nested arguments, in order."""
+    found = []
+    _collect(tree, found)
+    return tuple(found)
+
+
+def _collect(tree, found):
+    if isinstance(tree, Value):
+        found.append(tree)
+    elif isinstance(tree, tuple | list):
+        for one in tree:
+            _collect(one, found)
+    elif isinstance(tree, dict):
+        for one in tree.values():
+            _collect(one, found)
+    elif isinstance(tree, slice):
+        _collect((tree.start, tree.stop, tree.step), found)
+
+
+def replaced(tree, lookup):
+    """Nested arguments with ``lookup(value)`` in the place of each Value."""
+    if isinstance(tree, Value):
+        return lookup(tree)
+    if isinstance(tree, tuple):
+        new = [replaced(one, lookup) for one in tree]
+        return type(tree)(*new) if hasattr(tree, "_fields") else tuple(new)
+    if isinstance(tree, list):
+        return [replaced(one, lookup) for one in tree]
+    if isinstance(tree, dict):
+        return {name: replaced(one, lookup) for name, one in tree.items()}
+    if isinstance(tree, slice):
+        return slice(replaced(tree.start, lookup), replaced(tree.stop, lookup), replaced(tree.step, lookup))
+    return tree
+
+
+def is_gufunc(function):
+    """True for ufuncs on whole axes, such as np.matmul."""
+    return isinstance(function, np.ufunc) and function.signature is not None

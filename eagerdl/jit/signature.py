@@ -1,0 +1,203 @@
+"""What tells two calls of a traced function apart: structure, dtypes, shapes and layouts of arrays, and all other arguments."""
+
+import dataclasses
+import inspect
+import weakref
+
+import numpy as np
+
+from eagerdl.devices import StandIn
+from eagerdl.errors import ArgumentError
+from eagerdl.tensor import Tensor, from_array, to_array
+from eagerdl.variable import Variable
+
+
+class Identity:
+    """A key that equals only keys of the same object; it does not keep the object alive."""
+
+    __slots__ = ("hash", "reference")
+
+    def __init__(self, thing):
+        self.hash = id(thing)
+        try:
+            self.reference = weakref.ref(thing)
+        except TypeError:  # objects without weak references are kept
+            self.reference = lambda: thing
+
+    def __eq__(self, other):
+        mine = self.reference()
+        return isinstance(other, Identity) and mine is not None and mine is other.reference()
+
+    def __hash__(self):
+        return self.hash
+
+    def __repr__(self):
+        return f"the object {self.reference()!r:.60}"
+
+
+class Call:
+    """The arguments of one call, taken apart.
+
+    Attributes:
+        key: what tells it from calls that need another trace.
+        arrays: the arrays among its leaves.
+        names: where each entry of the key came from, for messages.
+    """
+
+    __slots__ = ("arrays", "key", "names", "tree")
+
+    def __init__(self, where, arguments):
+        self.arrays, self.tree = [], arguments
+        entries, self.names = [], []
+        for name, value in arguments.items():
+            self._take(where, name, value, entries)
+        self.key = tuple(entries)
+
+    def _take(self, where, name, x, entries):
+        kind = x.__class__
+        if kind is Tensor or kind is np.ndarray or (isinstance(x, Tensor | np.ndarray) and not isinstance(x, Variable)):
+            array = x._array if isinstance(x, Tensor) else to_array(x, where=where)
+            self.arrays.append(array)
+            layout = None if array.flags.c_contiguous else array.strides
+            entry = (kind if isinstance(x, Tensor) else Tensor, array.shape, array.dtype, layout)
+        elif isinstance(x, tuple | list):
+            entry = (kind, len(x))
+            for i, one in enumerate(x):
+                self._take(where, f"{name}[{i}]", one, entries)
+        elif isinstance(x, dict):
+            entry = (kind, tuple(x))
+            for key, one in x.items():
+                self._take(where, f"{name}[{key!r}]", one, entries)
+        elif dataclasses.is_dataclass(x) and not isinstance(x, type):
+            entry = (kind, "dataclass")
+            for field in dataclasses.fields(x):
+                self._take(where, f"{name}.{field.name}", getattr(x, field.name), entries)
+        elif kind in (bool, int, float, complex):
+            entry = (kind, repr(x))  # 1, 1.0 and True are equal, 0.0 and -0.0 too
+        elif isinstance(x, Variable):
+            entry = Identity(x)
+        else:
+            try:
+                hash(x)
+                entry = (kind, x) if kind in (str, bytes, type(None)) else Identity(x)
+            except TypeError:
+                raise ArgumentError(where, "arguments are tensors, nested structures of them, or can be hashed",
+                                    f"{name} is a {kind.__name__}", "pass a tensor, or make the class hashable") from None  # fmt: skip
+        entries.append(entry)
+        self.names.append(name)
+
+    def rebuilt(self, arrays):
+        """The arguments with tensors of other arrays in the place of theirs."""
+        rest = iter(arrays)
+        return {name: _rebuild(value, rest) for name, value in self.tree.items()}
+
+
+def _rebuild(x, arrays):
+    if isinstance(x, Variable):
+        return x
+    if isinstance(x, Tensor | np.ndarray):
+        return from_array(next(arrays))
+    if isinstance(x, tuple | list):
+        new = [_rebuild(one, arrays) for one in x]
+        return type(x)(*new) if hasattr(x, "_fields") else type(x)(new)
+    if isinstance(x, dict):
+        return type(x)((key, _rebuild(one, arrays)) for key, one in x.items())
+    if dataclasses.is_dataclass(x) and not isinstance(x, type):
+        return dataclasses.replace(x, **{f.name: _rebuild(getattr(x, f.name), arrays) for f in dataclasses.fields(x) if f.init})
+    return x
+
+
+class Results:
+    """The structure that a traced function returned: which of its leaves are computed and what the others are."""
+
+    def __init__(self, tree):
+        self.arrays = []
+        self.tree = self._take(tree)
+
+    def _take(self, x):
+        if isinstance(x, Variable):
+            return _Leaf(x)
+        if isinstance(x, Tensor):
+            if isinstance(x._array, StandIn):
+                self.arrays.append(x._array)
+                return _Array(len(self.arrays) - 1)
+            return _Leaf(x)
+        if isinstance(x, tuple | list):
+            new = [self._take(one) for one in x]
+            return type(x)(*new) if hasattr(x, "_fields") else type(x)(new)
+        if isinstance(x, dict):
+            return type(x)((key, self._take(one)) for key, one in x.items())
+        if dataclasses.is_dataclass(x) and not isinstance(x, type):
+            fields = {f.name: self._take(getattr(x, f.name)) for f in dataclasses.fields(x) if f.init}
+            return _Made(type(x), fields)
+        return _Leaf(x)
+
+    def built(self, tensors):
+        """The structure with these tensors as its computed leaves."""
+        return _fill(self.tree, tensors)
+
+
+class _Array:
+    __slots__ = ("index",)
+
+    def __init__(self, index):
+        self.index = index
+
+
+class _Leaf:
+    __slots__ = ("value",)
+
+    def __init__(self, value):
+        self.value = value
+
+
+class _Made:
+    __slots__ = ("fields", "kind")
+
+    def __init__(self, kind, fields):
+        self.kind, self.fields = kind, fields
+
+
+def _fill(x, tensors):
+    kind = x.__class__
+    if kind is _Array:
+        return tensors[x.index]
+    if kind is _Leaf:
+        return x.value
+    if kind is _Made:
+        return x.kind(**{name: _fill(one, tensors) for name, one in x.fields.items()})
+    if isinstance(x, dict):
+        return kind((key, _fill(one, tensors)) for key, one in x.items())
+    new = [_fill(one, tensors) for one in x]
+    return kind(*new) if hasattr(x, "_fields") else kind(new)
+
+
+def named_arguments(signature, args, named):
+    """The arguments of a call by name, defaults included; those of ``*args`` and ``**named`` under their names."""
+    bound = signature.bind(*args, **named)
+    bound.apply_defaults()
+    return bound.arguments
+
+
+def call_with(function, signature, arguments):
+    """Calls `function` with arguments by name."""
+    bound = inspect.BoundArguments(signature, arguments)
+    return function(*bound.args, **bound.kwargs)
+
+
+def difference(names, key, other):
+    """Says in which argument two keys differ, for retraces."""
+    if len(key) != len(other):
+        return "the structure of its arguments changed"
+    for name, mine, theirs in zip(names, key, other):
+        if mine != theirs:
+            return f"{name} was {_shown(theirs)} and is {_shown(mine)}"
+    return "a variable has another layout"
+
+
+def _shown(entry):
+    if isinstance(entry, tuple) and len(entry) == 4:
+        return f"{entry[2]}{list(entry[1])}" + ("" if entry[3] is None else f" with strides {entry[3]}")
+    if isinstance(entry, tuple) and len(entry) == 2:
+        return str(entry[1])
+    return repr(entry)

@@ -1,0 +1,276 @@
+"""`Traced`: an array under tracing. It computes, as NumPy would, and notes in a graph what was computed.
+
+Ops call NumPy on whatever their tensors hold; a `Traced` in the place of an array answers through NumPy's protocols. It holds
+the real array too, so that a traced function runs while it is traced: shapes, dtypes and the layout in memory are what they are,
+never guessed. What depends on the elements themselves is refused, since the next call will have others.
+"""
+
+import numpy as np
+from numpy.lib.mixins import NDArrayOperatorsMixin
+
+from eagerdl.devices import StandIn
+from eagerdl.errors import TracingError
+from eagerdl.jit.graph import CALL, ELEMENTWISE, REDUCE, VIEW, is_gufunc
+
+
+class Untraceable(TracingError):
+    """An op's forward looked at elements, or wrote into what others may hold: it is called as a whole instead."""
+
+
+class Traced(NDArrayOperatorsMixin, StandIn):
+    """An array of a trace.
+
+    Args:
+        trace: the Trace that it belongs to.
+        example: the array itself, for the call under way.
+        value: its Value in the graph; another one after it was written into.
+        writable: whether nobody else can see it, so that writing into it is computing a new one.
+    """
+
+    __slots__ = ("example", "trace", "value", "writable")
+    traced = True
+    __array_priority__ = 1000.0
+
+    def __init__(self, trace, example, value, writable=False):
+        self.trace, self.example, self.value, self.writable = trace, example, value, writable
+
+    # -- what is known without elements ---------------------------------------------------------
+
+    shape = property(lambda self: self.example.shape)
+    dtype = property(lambda self: self.example.dtype)
+    ndim = property(lambda self: self.example.ndim)
+    size = property(lambda self: self.example.size)
+    strides = property(lambda self: self.example.strides)
+    itemsize = property(lambda self: self.example.itemsize)
+    nbytes = property(lambda self: self.example.nbytes)
+    flags = property(lambda self: self.example.flags)
+
+    def __len__(self):
+        return len(self.example)
+
+    def __iter__(self):
+        return iter([self[i] for i in range(len(self.example))])
+
+    def __repr__(self):
+        return f"<traced {self.dtype}{list(self.shape)}>"
+
+    # -- elements, which the next call will have others of ----------------------------------------
+
+    def _refuse(self, *args, **named):
+        raise Untraceable.at(
+            "a traced function runs once for many calls, so Python cannot look at the elements of its tensors",
+            f"a tensor of shape {self.shape}, dtype {self.dtype} was asked for its value",
+            "use ops instead: edl.where, edl.cond, edl.while_loop; edl.print shows values; "
+            "edl.config.run_functions_eagerly(True) runs line by line",
+        )
+
+    __array__ = __bool__ = __float__ = __int__ = __index__ = __complex__ = __contains__ = __hash__ = _refuse
+    item = tolist = tobytes = sort = partition = fill = put = resize = tofile = dump = itemset = _refuse
+    flat = ctypes = data = __array_interface__ = property(_refuse)
+
+    # -- NumPy's protocols ------------------------------------------------------------------------
+
+    def __array_ufunc__(self, ufunc, method, *inputs, out=None, **named):
+        if out is not None and (len(out) != 1 or method == "at"):
+            self._refuse()
+        if method == "reduce":
+            axis = named.pop("axis", 0) if len(inputs) < 2 else inputs[1]
+            names = ("dtype", "out", "keepdims", "initial", "where")
+            named = {**dict(zip(names, inputs[2:], strict=False)), **named}
+            target = named.pop("out", None)
+            target = target[0] if isinstance(target, tuple) else target
+            if out is not None:
+                target = out[0]
+            return self._into(target, reduce(self.trace, ufunc, inputs[0], axis, **named))
+        if method != "__call__":
+            if method == "at":
+                self._refuse()
+            return self._into(out and out[0], call(self.trace, getattr(ufunc, method), inputs, named))
+        kind = ELEMENTWISE if ufunc.nout == 1 and not is_gufunc(ufunc) and not named else CALL
+        result = call(self.trace, ufunc, inputs, named, kind)
+        return self._into(out[0], result) if out is not None else result
+
+    def __array_function__(self, function, types, args, named):
+        name = function.__name__
+        if name in ABOUT:
+            return function(*examples(args), **examples(named))
+        if name in IMPURE:
+            self._refuse()
+        target = named.pop("out", None) if "out" in named else None
+        if name == "where" and len(args) == 3:
+            return call(self.trace, function, args, named, ELEMENTWISE)
+        if name in ("zeros_like", "empty_like", "ones_like", "full_like"):
+            return self.trace.fresh(function(*examples(args), **examples(named)))
+        return self._into(target, call(self.trace, function, args, named, VIEW if name in VIEWS else CALL))
+
+    def _into(self, target, result):
+        """`result`, written into `target` where an ``out=`` was given."""
+        if target is None:
+            return result
+        if not isinstance(target, Traced) or not target.writable or target.trace is not self.trace:
+            self._refuse()
+        if target.shape != result.shape or target.dtype != result.dtype:
+            self._refuse()
+        return target.become(result)
+
+    def become(self, result):
+        """Takes over the elements of another array of the same shape and dtype: what writing into this one means."""
+        np.copyto(self.example, result.example)
+        result.value.strides = self.example.strides  # it is laid out as what was written into
+        self.value = result.value
+        return self
+
+    def __getitem__(self, key):
+        return call(self.trace, getitem, (self, key), {}, VIEW)
+
+    def __setitem__(self, key, value):
+        if not self.writable:
+            self._refuse()
+        result = call(self.trace, with_items, (self, key, value), {})
+        np.copyto(self.example, result.example)
+        self.value = result.value
+
+    # -- methods ------------------------------------------------------------------------------------
+
+    def astype(self, dtype, order="K", casting="unsafe", subok=True, copy=True):
+        dtype = np.dtype(dtype)
+        if dtype == self.dtype and not copy:
+            return self
+        return call(self.trace, cast, (self, dtype), {}, ELEMENTWISE)
+
+    def reshape(self, *shape, order="C", copy=None):
+        shape = shape[0] if len(shape) == 1 else shape
+        return call(self.trace, np.reshape, (self, shape), {} if order == "C" else {"order": order}, VIEW)
+
+    def transpose(self, *axes):
+        axes = axes[0] if len(axes) == 1 and not isinstance(axes[0], int) else axes or None
+        return call(self.trace, np.transpose, (self, axes), {}, VIEW)
+
+    def _view_method(name):  # noqa: N805
+        def method(self, *args, **named):
+            return call(self.trace, getattr(np, name), (self, *args), named, VIEW)
+
+        return method
+
+    swapaxes, squeeze, ravel, diagonal = map(_view_method, ("swapaxes", "squeeze", "ravel", "diagonal"))
+
+    def view(self, dtype):
+        return call(self.trace, view_as, (self, np.dtype(dtype)), {}, VIEW)
+
+    def _reduction(ufunc):  # noqa: N805
+        def method(self, axis=None, dtype=None, out=None, keepdims=False, **named):
+            return self._into(out, reduce(self.trace, ufunc, self, axis, dtype, keepdims, **named))
+
+        return method
+
+    sum, prod = _reduction(np.add), _reduction(np.multiply)
+
+    def _extreme(ufunc):  # noqa: N805
+        def method(self, axis=None, out=None, keepdims=False, **named):
+            return self._into(out, reduce(self.trace, ufunc, self, axis, None, keepdims, **named))
+
+        return method
+
+    max, min, any, all = map(_extreme, (np.maximum, np.minimum, np.logical_or, np.logical_and))
+
+    def _method(name):  # noqa: N805
+        function = getattr(np.ndarray, name)
+
+        def method(self, *args, out=None, **named):
+            return self._into(out, call(self.trace, function, (self, *args), named))
+
+        return method
+
+    argmax, argmin, argsort, cumsum, cumprod, mean, round, take, repeat, nonzero, trace_, dot, searchsorted, flatten, compress = map(
+        _method,
+        ("argmax", "argmin", "argsort", "cumsum", "cumprod", "mean", "round", "take", "repeat", "nonzero", "trace", "dot",
+         "searchsorted", "flatten", "compress"),
+    )  # fmt: skip
+    std, var, choose, argpartition = map(_method, ("std", "var", "choose", "argpartition"))
+
+    def clip(self, min=None, max=None, out=None):
+        if min is None or max is None:
+            return self._into(out, call(self.trace, np.ndarray.clip, (self, min, max), {}))
+        return self._into(out, call(self.trace, CLIP, (self, min, max), {}, ELEMENTWISE))
+
+    def copy(self, order="C"):
+        return call(self.trace, np.array, (self,), {"order": order, "copy": True})
+
+    def conj(self):
+        return self if self.dtype.kind != "c" else call(self.trace, np.conjugate, (self,), {}, ELEMENTWISE)
+
+    conjugate = conj
+
+    def _part(name):  # noqa: N805
+        return property(lambda self: call(self.trace, getattr(np, name), (self,), {}, VIEW))
+
+    real, imag = _part("real"), _part("imag")
+    T = property(transpose)
+    mT = property(lambda self: self.swapaxes(-1, -2))
+
+
+CLIP = np._core.umath.clip  # the ufunc behind np.clip
+# Functions of NumPy that ask for no elements.
+ABOUT = frozenset(("shape", "ndim", "size", "result_type", "can_cast", "iscomplexobj", "isrealobj", "may_share_memory",
+                   "shares_memory", "broadcast_shapes"))  # fmt: skip
+# Functions that write into their arguments, or whose answer Python would look at.
+IMPURE = frozenset(("copyto", "put", "putmask", "place", "fill_diagonal", "put_along_axis", "array_equal", "array_equiv",
+                    "allclose", "array2string", "array_repr", "array_str", "save", "savez", "savetxt", "asarray", "array"))  # fmt: skip
+# Functions whose result may be the same memory with other strides.
+VIEWS = frozenset(("reshape", "transpose", "permute_dims", "matrix_transpose", "broadcast_to", "squeeze", "expand_dims", "swapaxes",
+                   "moveaxis", "rollaxis", "ravel", "atleast_1d", "atleast_2d", "atleast_3d", "flip", "fliplr", "flipud", "rot90",
+                   "diagonal", "real", "imag", "split", "array_split", "hsplit", "vsplit", "dsplit", "broadcast_arrays", "unstack",
+                   "sliding_window_view"))  # fmt: skip
+
+
+# -- the calls that nodes make ----------------------------------------------------------------------
+
+
+def cast(x, dtype):
+    """`x` with another dtype, a new array in any case."""
+    return x.astype(dtype)
+
+
+def view_as(x, dtype):
+    """The bits of `x` as another dtype."""
+    return x.view(dtype)
+
+
+def getitem(x, key):
+    """``x[key]``."""
+    return x[key]
+
+
+def with_items(x, key, value):
+    """`x` with ``x[key] = value``, as a new array."""
+    out = x.copy("K")
+    out[key] = value
+    return out
+
+
+def reduce(trace, ufunc, x, axis, dtype=None, keepdims=False, **named):
+    """A node for ``ufunc.reduce``."""
+    named = {"axis": axis, "dtype": dtype, "keepdims": bool(keepdims), **named}
+    return call(trace, ufunc.reduce, (x,), named, REDUCE, label=f"{ufunc.__name__}.reduce")
+
+
+def call(trace, function, args, named, kind=CALL, label=None):
+    """Runs a function on the examples and adds a node for it to the graph."""
+    result = function(*examples(args), **examples(named))
+    return trace.add(kind, function, args, named, result, label)
+
+
+def examples(tree):
+    """Nested arguments with the real arrays in the place of Traced ones."""
+    if isinstance(tree, Traced):
+        return tree.example
+    if isinstance(tree, tuple):
+        new = [examples(one) for one in tree]
+        return type(tree)(*new) if hasattr(tree, "_fields") else tuple(new)
+    if isinstance(tree, list):
+        return [examples(one) for one in tree]
+    if isinstance(tree, dict):
+        return {name: examples(one) for name, one in tree.items()}
+    if isinstance(tree, slice):
+        return slice(examples(tree.start), examples(tree.stop), examples(tree.step))
+    return tree
