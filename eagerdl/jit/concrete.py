@@ -1,6 +1,7 @@
 """`ConcreteFunction`: one trace of a function, with the program that computes it."""
 
-from eagerdl.jit.graph import CHECK
+from eagerdl.jit.interpreter import Interpreter
+from eagerdl.jit.program import Program
 from eagerdl.tensor import from_array
 
 
@@ -14,7 +15,7 @@ class ConcreteFunction:
 
     def __init__(self, where, call, graph, results, compiled, why):
         self.where, self.call, self.graph, self.results, self.why = where, call, graph, results, why
-        self.program = Interpreter(graph)
+        self.program = Program(graph) if compiled else Interpreter(graph)
 
     def fits(self):
         """True if the variables look as they did when it was traced."""
@@ -26,28 +27,3 @@ class ConcreteFunction:
 
     def __call__(self, arrays):
         return self.results.built([from_array(array) for array in self.program(arrays)])
-
-
-class Interpreter:
-    """Runs a graph call by call, with NumPy alone."""
-
-    def __init__(self, graph):
-        self.graph = graph
-
-    def __call__(self, arrays):
-        graph = self.graph
-        known = dict(graph.constants)
-        known.update(zip(graph.inputs, arrays))
-        for variable, value in graph.variables.items():
-            known[value] = variable._array
-        for node in graph.nodes:
-            out = node.run(known.__getitem__)
-            if node.kind == CHECK:
-                continue
-            if not isinstance(out, tuple | list):
-                out = (out,)
-            for value, array in zip(node.outputs, out):
-                known[value] = array
-        for variable, value in graph.writes.items():
-            variable._array, variable._now = known[value], None
-        return [known[value] for value in graph.outputs]

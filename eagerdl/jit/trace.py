@@ -131,7 +131,7 @@ class Trace:
         if plain or any(array.dtype.kind not in "biufcV" for array in arrays):
             raise Untraceable.at("only arrays can be traced", f"{node.label} gave {type(result).__name__}", "use ops")
         sources = [one for one in leaves(args) if isinstance(one, Traced)]
-        views = kind == VIEW and any(np.may_share_memory(array, x.example) for array in arrays for x in sources)
+        views = node.shares = any(np.may_share_memory(array, x.example) for array in arrays for x in sources)
         if kind == VIEW and not views:
             node.kind = CALL
         if views:

@@ -1,0 +1,118 @@
+"""Kernel sources to machine code, by Numba; what was compiled once is found in a cache, in memory and on disk."""
+
+import functools
+import hashlib
+import threading
+import time
+
+from eagerdl.errors import ArgumentError
+from eagerdl.jit import cache, native
+
+FORMAT = 1  # part of every key: kernels of other versions of the vocabulary are compiled anew
+_lock = threading.RLock()
+_loaded = {}  # key -> Kernel
+counts = {"compiled": 0, "from disk": 0, "seconds": 0.0}  # since the process began
+
+
+class Kernel:
+    """A compiled kernel.
+
+    Attributes:
+        source: its source.
+        run: a function of the address of a table of words.
+    """
+
+    __slots__ = ("run", "seconds", "source")
+
+    def __init__(self, source, run, seconds):
+        self.source, self.run, self.seconds = source, run, seconds
+
+
+def kernel(source):
+    """The kernel with this source, a function ``kernel(P)`` in the words of `intrinsics`.
+
+    Args:
+        source: the text of the function.
+    """
+    with _lock:
+        found = _loaded.get(source)
+        if found is None:
+            found = _loaded[source] = _from_disk(source) or _compiled(source)
+    return found
+
+
+def compile_counts():
+    """How many kernels this process compiled, how many it found on disk, and how many seconds that took.
+
+    Example:
+        >>> from eagerdl.jit.compiler import compile_counts
+        >>> sorted(compile_counts())
+        ['compiled', 'from disk', 'seconds']
+    """
+    return dict(counts)
+
+
+@functools.cache
+def target():
+    """What machine code depends on besides the source: versions, and the processor as LLVM sees it."""
+    import llvmlite
+    import llvmlite.binding as llvm
+
+    features = ",".join(sorted(name for name, there in llvm.get_host_cpu_features().items() if there))
+    try:
+        import importlib.metadata as metadata
+
+        numba = metadata.version("numba")
+    except metadata.PackageNotFoundError:
+        numba = ""
+    return f"{FORMAT} {llvmlite.__version__} {numba} {llvm.get_host_cpu_name()} {features}"
+
+
+def key_of(source):
+    """The content address of a kernel."""
+    return hashlib.sha256(f"{target()}\n{source}".encode()).hexdigest()
+
+
+def _from_disk(source):
+    start = time.perf_counter()
+    entry = cache.read(key_of(source))
+    if entry is None:
+        return None
+    code, symbol = entry
+    try:
+        run = native.load(code, symbol)
+    except (ValueError, RuntimeError):
+        return None
+    counts["from disk"] += 1
+    seconds = time.perf_counter() - start
+    counts["seconds"] += seconds
+    return Kernel(source, run, seconds)
+
+
+def _compiled(source):
+    start = time.perf_counter()
+    code, symbol = _machine_code(source)
+    cache.write(key_of(source), code, symbol, source)
+    run = native.load(code, symbol)
+    seconds = time.perf_counter() - start
+    counts["compiled"] += 1
+    counts["seconds"] += seconds
+    return Kernel(source, run, seconds)
+
+
+def _machine_code(source):
+    """The object file of a kernel and the name of its function there."""
+    from numba import cfunc, types
+
+    from eagerdl.jit.intrinsics import names_in
+
+    names = names_in(source)
+    exec(compile(source, "<kernel>", "exec"), names)
+    function = names["kernel"]
+    # Each object file has a name of its own for its function, since all live in one process.
+    function.__name__ = function.__qualname__ = f"kernel_{hashlib.sha256(source.encode()).hexdigest()[:24]}"
+    made = cfunc(types.void(types.int64), error_model="numpy", nogil=True)(function)
+    name, kind, (code, _) = made._library.serialize_using_object_code()
+    if kind != "object":
+        raise ArgumentError("function", "Numba gives object code", f"got {kind!r}", "use the version of Numba in pyproject.toml")
+    return code, made._wrapper_name

@@ -1,0 +1,523 @@
+"""Regions to kernel sources: readable Python in the words of `intrinsics`, the same for all sizes.
+
+A kernel gets a table of 64-bit words: sizes, addresses, steps in bytes, numbers, addresses of ufunc loops. `Source` says what
+belongs into each word; `program` fills it in for the sizes at hand. The loop over rows is split into phases: an inner loop over a
+row (or a block of it) with all that can be computed at once, then the calls of ufunc loops and reductions on what it left in
+memory, then the next inner loop. What passes from phase to phase lies in a buffer of a few kilobytes.
+"""
+
+import numpy as np
+
+from eagerdl.jit import lowering
+from eagerdl.jit.fuse import COLUMN, FULL, ROW, reduction_kind
+from eagerdl.jit.graph import REDUCE, VIEW, Value
+
+BLOCK = 1024  # elements of a row that are worked on at once where no reduction needs all of them
+SCRATCH = 31  # the scope of buffers; outputs have those from 0 on
+
+
+class Operand:
+    """A value that a kernel reads from memory, or writes to it.
+
+    Attributes:
+        value: the Value.
+        axes: for each axis of the value the axis of the region's space, or -1.
+        inner: how it moves along a row: "0" not at all, "1" element by element, "s" by a step of its own.
+        name: its name in the source.
+    """
+
+    __slots__ = ("axes", "inner", "name", "value")
+
+    def __init__(self, value, axes):
+        self.value, self.axes = value, axes
+
+    def steps(self, value, ndim):
+        """The step in bytes along each axis of the space, for a Value in the place of this one."""
+        steps = [0] * ndim
+        for axis, n, stride in zip(self.axes, value.shape, value.strides):
+            if axis >= 0 and n != 1:
+                steps[axis] = stride
+        return steps
+
+
+class Source:
+    """A kernel source, and what its table holds.
+
+    Attributes:
+        text: the source.
+        words: for each word of the table what it is: a tuple whose first entry says the kind.
+        groups: the axes of the space that make one loop each, outer loops first, the row last.
+        operands, outputs: the values read and written.
+        slots: how many rows of buffer it needs.
+    """
+
+    __slots__ = ("blocked", "groups", "operands", "outputs", "region", "slots", "text", "words")
+
+
+class NotEmitted(Exception):
+    """A region whose arrays lie in memory in a way that kernels do not know."""
+
+
+def source_of(region, materialized, partners):
+    """The Source of a region.
+
+    Args:
+        region: the Region.
+        materialized: the values of it that are needed outside.
+        partners: output value -> the value whose memory it may overwrite in place.
+
+    Raises:
+        NotEmitted: if rows are no rows in memory.
+    """
+    return _Emitter(region, materialized, partners).source()
+
+
+def grouped(region, operands):
+    """The axes of the region's space that can be one loop, outer ones first, the row last.
+
+    Raises:
+        NotEmitted: if the axes of a row cannot be one.
+    """
+    ndim = len(region.shape)
+    steps = [operand.steps(operand.value, ndim) for operand in operands]
+    groups = []
+    for axis in reversed(range(ndim)):
+        if groups and mergeable(region.shape, steps, axis, groups[0]) and not (region.row and ndim - axis == region.row + 1):
+            groups[0] = (axis, *groups[0])
+        else:
+            groups.insert(0, (axis,))
+    if region.row and len([g for g in groups if g[-1] >= ndim - region.row]) != 1:
+        raise NotEmitted
+    return groups or [()]
+
+
+def mergeable(shape, steps, axis, group):
+    """True if for every operand going on along `axis` is going on beyond the end of `group`."""
+    if shape[axis] == 1:
+        return True
+    count = 1
+    for other in group:
+        count *= shape[other]
+    if count == 1:
+        return True
+    return all(one[axis] == step_of(shape, one, group) * count for one in steps)
+
+
+def step_of(shape, steps, group):
+    """The step of the innermost axis of a group that has more than one element."""
+    for axis in reversed(group):
+        if shape[axis] != 1:
+            return steps[axis]
+    return 0
+
+
+class _Emitter:
+    def __init__(self, region, materialized, partners):
+        self.region, self.partners = region, partners
+        self.nodes = [node for node in region.nodes if node.kind != VIEW]
+        self.alias = {node.outputs[0]: node.inputs[0] for node in region.nodes if node.kind == VIEW}
+        self.outputs = [value for value in region.axes if value in materialized and value not in self.alias]
+        self.words, self.operands, self.lines = [], {}, []
+        self.slots = self.variables = 0
+
+    # -- the parts ----------------------------------------------------------------------------------
+
+    def source(self):
+        region = self.region
+        self._find_operands()
+        everything = [*self.operands.values(), *self.out.values()]
+        self.groups = grouped(region, everything)
+        ndim = len(region.shape)
+        inner = self.groups[-1]
+        for operand in everything:
+            step = step_of(region.shape, operand.steps(operand.value, ndim), inner)
+            operand.inner = "0" if step == 0 else "1" if step == operand.value.dtype.itemsize else "s"
+        for value, operand in self.out.items():
+            if region.level(value) == FULL and operand.inner == "0":
+                operand.inner = "1"  # a row of one element
+        self._plan_phases()
+        text = self._text()
+        made = Source()
+        made.text, made.words, made.groups, made.region = text, self.words, self.groups, region
+        made.operands, made.outputs, made.slots, made.blocked = [*self.operands.values()], [*self.out.values()], self.slots, self.blocked
+        return made
+
+    def _find_operands(self):
+        """What comes from outside, one operand for each way in which a value lies in the space."""
+        region = self.region
+        for node in self.nodes:
+            args = node.args if node.kind == REDUCE else lowering.operands(node)
+            for arg in args:
+                if isinstance(arg, Value) and arg not in region.axes:
+                    key = (arg, self._axes_of(arg, node))
+                    if key not in self.operands:
+                        operand = self.operands[key] = Operand(*key)
+                        operand.name = f"a{len(self.operands) - 1}"
+        self.out = {}
+        for value in self.outputs:
+            operand = self.out[value] = Operand(value, region.axes[value])
+            operand.name = f"o{len(self.out) - 1}"
+
+    def _axes_of(self, value, node):
+        """How a value from outside lies in the space, as an input of `node`."""
+        if node.kind == REDUCE:
+            return self.region.identity
+        axes = self.region.axes[node.outputs[0]]
+        offset = len(axes) - value.ndim
+        return tuple(axes[i + offset] if n != 1 else -1 for i, n in enumerate(value.shape))
+
+    def _level(self, value):
+        return self.region.level(self._root(value))
+
+    def _root(self, value):
+        while value in self.alias:
+            value = self.alias[value]
+        return value
+
+    def _plan_phases(self):
+        """In which phase each call runs, and from which phase on its result can be used."""
+        self.phase, self.ready, self.in_memory = {}, {}, {}
+        self.needs_memory = set()
+        for node in self.nodes:
+            (out,) = node.outputs
+            inputs = [self._root(value) for value in node.inputs]
+            called = node.kind == REDUCE or lowering.lowered(node).expression is None
+            row = node.kind != REDUCE and self._level(out) == ROW
+            ready = max([self.ready.get(value, 0) for value in inputs], default=0)
+            if node.kind == REDUCE and reduction_kind(node)[0] == COLUMN:
+                self.phase[node] = self.ready[out] = ready
+            elif called and not row:
+                self.phase[node] = max([self.in_memory.get(value, 0) for value in inputs], default=0)
+                self.needs_memory.update(value for value in inputs if value in self.region.axes)
+                self.ready[out] = self.phase[node] + 1
+                self.in_memory[out] = self.phase[node] if node.kind != REDUCE else self.phase[node] + 1
+            else:
+                self.phase[node] = self.ready[out] = self.in_memory[out] = ready
+                if called:
+                    self.needs_memory.update(value for value in inputs if value in self.region.axes)
+        for node in self.nodes:
+            for value in node.inputs:
+                value = self._root(value)
+                if value in self.region.axes and self._level(value) == FULL and self.phase[node] > self.ready[value]:
+                    self.needs_memory.add(value)
+        self.count = max([*self.phase.values(), *self.ready.values()], default=0) + 1
+        self.blocked = self.region.row is None and bool(self.needs_memory | {o for o in self.out if self._is_called(o)})
+
+    def _is_called(self, value):
+        node = value.node
+        return node.kind == REDUCE or lowering.lowered(node).expression is None
+
+    # -- words ------------------------------------------------------------------------------------------
+
+    def word(self, *what):
+        self.words.append(what)
+        return len(self.words) - 1
+
+    def say(self, depth, text):
+        self.lines.append("    " * depth + text)
+
+    # -- the text -----------------------------------------------------------------------------------------
+
+    def _text(self):
+        say, groups = self.say, self.groups
+        say(0, "def kernel(P):")
+        first, last = self.word("from"), self.word("to")
+        say(1, f"first, last = word(P, {first}), word(P, {last})")
+        say(1, f"n = word(P, {self.word('size', len(groups) - 1)})")
+        for index in range(1, len(groups) - 1):
+            say(1, f"n{index} = word(P, {self.word('size', index)})")
+        for operand in [*self.operands.values(), *self.out.values()]:
+            say(1, f"{operand.name} = word(P, {self.word('address', operand)})")
+            for index in range(len(groups) - 1):
+                say(1, f"{operand.name}_{index} = word(P, {self.word('step', operand, index)})")
+            if operand.inner == "s":
+                say(1, f"{operand.name}_s = word(P, {self.word('step', operand, len(groups) - 1)})")
+        self.buffer = self.word("buffer")
+        say(1, f"buffer, slot = word(P, {self.buffer}), word(P, {self.word('slot')})")
+        self._numbers()
+        self._loops()
+        self._zero_columns()
+        depth = 1
+        for index in range(len(groups) - 1):
+            say(depth, f"for i{index} in range({'first, last' if index == 0 else f'n{index}'}):")
+            depth += 1
+            for operand in [*self.operands.values(), *self.out.values()]:
+                base = operand.name if index == 0 else f"{operand.name}r{index - 1}"
+                say(depth, f"{operand.name}r{index} = {base} + i{index} * {operand.name}_{index}")
+        self.at = {operand: operand.name if len(groups) == 1 else f"{operand.name}r{len(groups) - 2}"
+                   for operand in [*self.operands.values(), *self.out.values()]}  # fmt: skip
+        whole = len(groups) == 1 and self.region.row is None
+        say(depth, f"begin, end = {'first, last' if whole else '0, n'}")
+        if self.blocked:
+            say(depth, f"for start in range(begin, end, {BLOCK}):")
+            depth += 1
+            say(depth, f"stop = min(start + {BLOCK}, end)")
+        else:
+            say(depth, "start, stop = begin, end")
+        say(depth, "m = stop - start")
+        self.place, self.scalars = {}, {}  # FULL value -> (base, inner, scope); ROW value -> variable
+        for operand in self.operands.values():
+            if operand.inner == "0":
+                name = lowering.NAMES[operand.value.dtype]
+                say(depth, f"{operand.name}x = load_{name}{self._but(operand)}({self.at[operand]}, 0)")
+        for phase in range(self.count):
+            self._phase(phase, depth)
+        return "\n".join(self.lines) + "\n"
+
+    def _but(self, operand):
+        """The scope in which an operand that is overwritten in place is written, as part of a name."""
+        for index, (value, _) in enumerate(self.out.items()):
+            if self.partners.get(value) is operand.value:
+                return f"_but_{min(index, SCRATCH - 1)}"
+        return ""
+
+    def _scope(self, value):
+        return min([*self.out].index(value), SCRATCH - 1)
+
+    def _numbers(self):
+        self.number = {}
+        for place, node in enumerate(self.region.nodes):
+            if node.kind in (VIEW, REDUCE):
+                continue
+            names = lowering.lowered(node).dtypes
+            for index, arg in enumerate(lowering.operands(node)):
+                if not isinstance(arg, Value):
+                    variable, name = f"c{len(self.number)}", names[index]
+                    self.number[node, index] = variable
+                    float_word = name in ("f4", "f8")
+                    at = self.word("number", place, index, "f" if float_word else "i", name)
+                    value = f"number(P, {at})" if float_word else f"word(P, {at})"
+                    self.say(1, f"{variable} = {value} != 0" if name == "b1" else f"{variable} = as_{name}({value})")
+
+    def _loops(self):
+        """The addresses of the ufunc loops that are called."""
+        self.loops = {}
+        for node in self.nodes:
+            key = self._loop_key(node)
+            if key is not None and key not in self.loops:
+                name = self.loops[key] = f"f{len(self.loops)}"
+                code, data = self.word("code", *key), self.word("data", *key)
+                self.say(1, f"{name}, {name}_data = word(P, {code}), word(P, {data})  # {key[0].__name__} {' '.join(key[1])}")
+
+    def _loop_key(self, node):
+        if node.kind == REDUCE:
+            kind, _ = reduction_kind(node)
+            name = lowering.NAMES[node.outputs[0].dtype]
+            return (node.function.__self__, (name, name, name)) if kind == ROW else None
+        low = lowering.lowered(node)
+        return (low.ufunc, low.dtypes) if low.expression is None else None
+
+    def _zero_columns(self):
+        for value, operand in self.out.items():
+            if self._level(value) == COLUMN:
+                name = lowering.NAMES[value.dtype]
+                self.say(1, "for j in range(n):")
+                self.say(2, f"store_{name}_{self._scope(value)}({operand.name}, {self._offset(operand, name)}, as_{name}(0))")
+
+    # -- a phase ------------------------------------------------------------------------------------------
+
+    def _phase(self, phase, depth):
+        row = [node for node in self.nodes if self.phase[node] == phase and node.kind != REDUCE and self._level(node.outputs[0]) == ROW]
+        for node in row:
+            self._row_call(node, depth)
+        inline, called = [], []
+        for node in self.nodes:
+            if self.phase[node] != phase or node in row:
+                continue
+            column = node.kind == REDUCE and reduction_kind(node)[0] == COLUMN
+            (inline if column or (node.kind != REDUCE and not self._is_called(node.outputs[0])) else called).append(node)
+        late = [value for value in self.out if self._is_called(value) and self._level(value) == FULL
+                and self.ready[value] == phase and self.out[value].inner != "1"]  # fmt: skip
+        if inline or late:
+            self.say(depth, "for j in range(start, stop):")
+            self.now = {}  # what this pass of the loop has computed or loaded
+            for node in inline:
+                self._inline(node, depth + 1)
+            for value in late:
+                self._store(value, self._read(value, depth + 1), depth + 1)
+        for node in called:
+            self._reduce(node, depth) if node.kind == REDUCE else self._call(node, depth)
+
+    def _inline(self, node, depth):
+        (out,) = node.outputs
+        if node.kind == REDUCE:
+            operand, name = self.out.get(out), lowering.NAMES[out.dtype]
+            if operand is None:
+                return
+            x, scope = self._read(node.inputs[0], depth), self._scope(out)
+            at = f"{operand.name}, {self._offset(operand, name)}"
+            self.say(depth, f"store_{name}_{scope}({at}, load_{name}_but_{scope}({at}) + {x})")
+            return
+        variable = self.now[out] = self._new(self._expression(node, depth), depth)
+        if out in self.out:
+            self._store(out, variable, depth)
+        if out in self.needs_memory and out not in self.place:
+            base = self._slot(out)
+            name = lowering.NAMES[out.dtype]
+            self.say(depth, f"store_{name}_{SCRATCH}({base}, (j - start) * {out.dtype.itemsize}, {variable})")
+
+    def _store(self, value, variable, depth):
+        operand, name = self.out[value], lowering.NAMES[value.dtype]
+        scope = self._scope(value)
+        self.say(depth, f"store_{name}_{scope}({self.at[operand]}, {self._offset(operand, name)}, {variable})")
+        if operand.inner == "1" and value not in self.place:
+            self.place[value] = (f"({self.at[operand]} + start * {value.dtype.itemsize})", scope)
+
+    def _offset(self, operand, name):
+        if operand.inner == "0":
+            return "0"
+        return f"j * {operand.name}_s" if operand.inner == "s" else f"j * {operand.value.dtype.itemsize}"
+
+    def _slot(self, value):
+        """A row of the buffer for a value."""
+        if value not in self.place:
+            self.place[value] = (f"(buffer + {self.slots} * slot)", SCRATCH)
+            self.slots += 1
+        return self.place[value][0]
+
+    def _expression(self, node, depth, read=None):
+        low = lowering.lowered(node)
+        read = read or self._read
+        args = []
+        for index, arg in enumerate(lowering.operands(node)):
+            wanted = low.dtypes[index]
+            if not isinstance(arg, Value):
+                args.append(self.number[node, index])
+                continue
+            text, have = read(arg, depth, node), lowering.NAMES[arg.dtype]
+            args.append(text if have == wanted else converted(text, have, wanted))
+        return low.expression.format(*args, one=f"as_{low.dtypes[-1]}(1)")
+
+    def _read(self, value, depth, node=None):
+        """An expression for an element of a value, inside an inner loop."""
+        root = self._root(value)
+        if root in self.now:
+            return self.now[root]
+        if root in self.scalars:
+            return self.scalars[root]
+        name = lowering.NAMES[root.dtype]
+        if root in self.region.axes:
+            base, scope = self.place[root]
+            text = f"load_{name}_but_{scope}({base}, (j - start) * {root.dtype.itemsize})"
+        else:
+            operand = self._operand(root, node)
+            if operand.inner == "0":
+                return f"{operand.name}x"
+            text = f"load_{name}{self._but(operand)}({self.at[operand]}, {self._offset(operand, name)})"
+            root = operand
+        variable = self.now[root] = self._new(text, depth)
+        return variable
+
+    def _new(self, text, depth):
+        """A new variable of the source that holds an expression."""
+        self.variables += 1
+        self.say(depth, f"x{self.variables} = {text}")
+        return f"x{self.variables}"
+
+    def _operand(self, value, node):
+        operand = self.operands[value, self._axes_of(value, node)]
+        return operand
+
+    # -- calls on rows and blocks ---------------------------------------------------------------------------
+
+    def _memory(self, value, wanted, node, depth):
+        """Address and step of a value that a loop is called on."""
+        root = self._root(value)
+        have = lowering.NAMES[root.dtype]
+        if root in self.scalars:
+            base = self._scalar_slot(self.scalars[root], have, wanted, depth)
+            return base, "0"
+        if root in self.region.axes:
+            base, step = self.place[root][0], str(root.dtype.itemsize)
+        else:
+            operand = self._operand(root, node)
+            if operand.inner == "0":
+                return self._scalar_slot(f"{operand.name}x", have, wanted, depth), "0"
+            step = f"{operand.name}_s" if operand.inner == "s" else str(root.dtype.itemsize)
+            base = f"({self.at[operand]} + start * {step})"
+        if have == wanted:
+            return base, step
+        at, size = f"(buffer + {self.slots} * slot)", np.dtype(wanted).itemsize
+        self.slots += 1
+        self.say(depth, "for j in range(m):")
+        self.say(depth + 1, f"store_{wanted}_{SCRATCH}({at}, j * {size}, {converted(f'again_{have}({base}, j * {step})', have, wanted)})")
+        return at, str(size)
+
+    def _scalar_slot(self, text, have, wanted, depth):
+        at = f"(buffer + {self.slots} * slot)"
+        self.slots += 1
+        self.say(depth, f"store_{wanted}_{SCRATCH}({at}, 0, {text if have == wanted else converted(text, have, wanted)})")
+        return at
+
+    def _number_slot(self, node, index, wanted, depth):
+        return self._scalar_slot(self.number[node, index], wanted, wanted, depth)
+
+    def _places(self, node, depth):
+        low = lowering.lowered(node)
+        places = []
+        for index, arg in enumerate(lowering.operands(node)):
+            wanted = low.dtypes[index]
+            if isinstance(arg, Value):
+                places += self._memory(arg, wanted, node, depth)
+            else:
+                places += [self._number_slot(node, index, wanted, depth), "0"]
+        return places
+
+    def _call(self, node, depth):
+        (out,) = node.outputs
+        places = self._places(node, depth)
+        operand = self.out.get(out)
+        if operand is not None and operand.inner == "1":
+            self.place[out] = (f"({self.at[operand]} + start * {out.dtype.itemsize})", self._scope(out))
+        base = self.place[out][0] if out in self.place else self._slot(out)
+        name = self.loops[self._loop_key(node)]
+        places = ", ".join([*places, base, str(out.dtype.itemsize)])
+        self.say(depth, f"loop_{len(node.args) + 1}({name}, {name}_data, m, ({places}))")
+
+    def _reduce(self, node, depth):
+        (out,) = node.outputs
+        name, size = lowering.NAMES[out.dtype], out.dtype.itemsize
+        base, step = self._memory(node.inputs[0], name, node, depth)
+        at = f"(buffer + {self.slots} * slot)"
+        self.slots += 1
+        loop = self.loops[self._loop_key(node)]
+        start = lowering.REDUCTIONS[node.function.__self__]
+        if start is None:
+            self.say(depth, f"store_{name}_{SCRATCH}({at}, 0, again_{name}({base}, 0))")
+            base, count = f"{base} + {step}", "m - 1"
+        else:
+            self.say(depth, f"store_{name}_{SCRATCH}({at}, 0, as_{name}({start}))")
+            count = "m"
+        self.say(depth, f"loop_3({loop}, {loop}_data, {count}, ({at}, 0, {base}, {step}, {at}, 0))")
+        self._keep_scalar(out, f"again_{name}({at}, 0)", depth)
+
+    def _keep_scalar(self, out, text, depth):
+        variable = self.scalars[out] = f"r{len(self.scalars)}"
+        self.say(depth, f"{variable} = {text}")
+        if out in self.out:
+            name = lowering.NAMES[out.dtype]
+            self.say(depth, f"store_{name}_{self._scope(out)}({self.at[self.out[out]]}, 0, {variable})")
+
+    def _row_call(self, node, depth):
+        """A call on what there is one of in each row."""
+        (out,) = node.outputs
+        if self._is_called(out):
+            places = self._places(node, depth)
+            at = f"(buffer + {self.slots} * slot)"
+            self.slots += 1
+            name, size = self.loops[self._loop_key(node)], out.dtype.itemsize
+            self.say(depth, f"loop_{len(node.args) + 1}({name}, {name}_data, 1, ({', '.join([*places, at, str(size)])}))")
+            self._keep_scalar(out, f"again_{lowering.NAMES[out.dtype]}({at}, 0)", depth)
+            return
+        self._keep_scalar(out, self._expression(node, depth, self._read_in_row), depth)
+
+    def _read_in_row(self, value, depth, node):
+        root = self._root(value)
+        return self.scalars[root] if root in self.scalars else f"{self._operand(root, node).name}x"
+
+
+def converted(text, have, wanted):
+    """`text`, an expression of dtype `have`, as an expression of dtype `wanted`."""
+    if wanted == "b1":
+        return f"{text} != 0"
+    return f"select({text}, as_{wanted}(1), as_{wanted}(0))" if have == "b1" else f"as_{wanted}({text})"

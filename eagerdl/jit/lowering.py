@@ -1,0 +1,133 @@
+"""What an elementwise call of NumPy is in a kernel: an expression that means the same bits, or the very loop that NumPy runs.
+
+An expression is used where IEEE 754 leaves no choice (sums, products, quotients, roots, comparisons, roundings). Everything else,
+from exp to erf, is a call of the ufunc's own loop on a block of elements.
+"""
+
+import functools
+from typing import NamedTuple
+
+import numpy as np
+
+from eagerdl.jit import native
+from eagerdl.jit.graph import Value
+from eagerdl.jit.traced import CLIP, cast
+
+NAMES = {np.dtype(name): name for name in ("f4", "f8", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8")}
+NAMES[np.dtype(bool)] = "b1"
+PYTHON_NUMBERS = (bool, int, float)
+
+FLOATS = {
+    "add": "{0} + {1}", "subtract": "{0} - {1}", "multiply": "{0} * {1}", "divide": "divide({0}, {1})",
+    "negative": "negate({0})", "positive": "{0}", "absolute": "fabs({0})", "fabs": "fabs({0})", "square": "{0} * {0}",
+    "sqrt": "sqrt({0})", "reciprocal": "divide({one}, {0})", "floor": "floor({0})", "ceil": "ceil({0})",
+    "trunc": "trunc({0})", "rint": "rint({0})", "copysign": "copysign({0}, {1})",
+    # x86 gives the second of two zeros, and NumPy the NaN of either.
+    "maximum": "select(either({0} > {1}, {0} != {0}), {0}, {1})", "minimum": "select(either({0} < {1}, {0} != {0}), {0}, {1})",
+    "isnan": "{0} != {0}",
+}  # fmt: skip
+INTEGERS = {
+    "add": "{0} + {1}", "subtract": "{0} - {1}", "multiply": "{0} * {1}", "negative": "-{0}", "positive": "{0}",
+    "square": "{0} * {0}", "maximum": "select({0} > {1}, {0}, {1})", "minimum": "select({0} < {1}, {0}, {1})",
+    "bitwise_and": "{0} & {1}", "bitwise_or": "{0} | {1}", "bitwise_xor": "{0} ^ {1}", "invert": "~{0}",
+}  # fmt: skip
+COMPARISONS = {"greater": "{0} > {1}", "greater_equal": "{0} >= {1}", "less": "{0} < {1}", "less_equal": "{0} <= {1}",
+               "equal": "{0} == {1}", "not_equal": "{0} != {1}"}  # fmt: skip
+BOOLS = {
+    "logical_and": "both({0}, {1})", "logical_or": "either({0}, {1})", "logical_xor": "differ({0}, {1})", "logical_not": "not {0}",
+    "bitwise_and": "both({0}, {1})", "bitwise_or": "either({0}, {1})", "bitwise_xor": "differ({0}, {1})", "invert": "not {0}",
+    "add": "either({0}, {1})", "multiply": "both({0}, {1})", "maximum": "either({0}, {1})", "minimum": "both({0}, {1})",
+    "equal": "not differ({0}, {1})", "not_equal": "differ({0}, {1})",
+}  # fmt: skip
+TRUTH = {"logical_and": "both({0} != 0, {1} != 0)", "logical_or": "either({0} != 0, {1} != 0)", "logical_not": "{0} == 0"}
+REDUCTIONS = {np.add: 0, np.maximum: None, np.minimum: None}  # what they begin with; None: the first element
+
+
+class Lowered(NamedTuple):
+    """An elementwise call in a kernel.
+
+    Attributes:
+        expression: a template over operands; None where a loop is called.
+        ufunc: whose loop is called.
+        dtypes: the dtypes in which operands come and the result goes, as names.
+    """
+
+    expression: str | None
+    ufunc: np.ufunc | None
+    dtypes: tuple
+
+
+def operands(node):
+    """The operands of an elementwise call: Values and numbers."""
+    return node.args[:1] if node.function is cast else node.args
+
+
+def kinds_of(node):
+    """What decides the dtypes of a call: for each operand its dtype, or the class of a Python number."""
+    return tuple([x.dtype if isinstance(x, Value | np.generic) else x.__class__ for x in operands(node)])
+
+
+def lowered(node):
+    """The Lowered of an elementwise call, None where kernels cannot compute it."""
+    return _lowered(node.function, kinds_of(node), node.outputs[0].dtype)
+
+
+@functools.lru_cache(maxsize=4096)
+def _lowered(function, kinds, out):
+    if out not in NAMES or not all(kind in NAMES or kind in PYTHON_NUMBERS for kind in kinds):
+        return None
+    if function is cast:
+        return _cast(kinds[0], out)
+    if function is np.where:
+        return Lowered("select({0}, {1}, {2})", None, ("b1", NAMES[out], NAMES[out], NAMES[out])) if kinds[0] == bool else None
+    if function is CLIP:
+        if out.kind != "f" or any(kind not in (out, int, float) for kind in kinds):
+            return None
+        return Lowered("clip({0}, {1}, {2})", None, (NAMES[out],) * 4)
+    if not isinstance(function, np.ufunc):
+        return None
+    try:
+        dtypes = function.resolve_dtypes((*[bool_or(kind) for kind in kinds], None))
+    except TypeError:
+        return None
+    if dtypes[-1] != out or any(dtype not in NAMES for dtype in dtypes):
+        return None
+    names = tuple([NAMES[dtype] for dtype in dtypes])
+    expression = _expression(function.__name__, dtypes)
+    if expression is not None:
+        return Lowered(expression, None, names)
+    return Lowered(None, function, names) if native.loop(function, dtypes) else None
+
+
+def bool_or(kind):
+    """Python bools count as NumPy's."""
+    return np.dtype(bool) if kind is bool else kind
+
+
+def _expression(name, dtypes):
+    first, out = dtypes[0], dtypes[-1]
+    if any(dtype != first for dtype in dtypes[:-1]):
+        return None
+    if first.kind == "b":
+        return BOOLS.get(name)
+    if out.kind == "b":
+        return COMPARISONS.get(name) or TRUTH.get(name) or (FLOATS["isnan"] if name == "isnan" and first.kind == "f" else None)
+    if first.kind == "f":
+        return FLOATS.get(name) if name != "isnan" else None
+    found = INTEGERS.get(name)
+    return None if found is None else f"as_{NAMES[out]}({found})"
+
+
+def _cast(given, out):
+    name = NAMES[out]
+    if given == out:
+        expression = "{0}"
+    elif out.kind == "b":
+        expression = "{0} != 0"
+    elif given.kind == "b":
+        expression = f"select({{0}}, as_{name}(1), as_{name}(0))"
+    elif given.kind == "f" and out.kind != "f" and name not in ("i4", "i8"):
+        return None  # C leaves open what these give for numbers out of range
+    else:
+        expression = f"as_{name}({{0}})"
+    return Lowered(expression, None, (NAMES[given], name))

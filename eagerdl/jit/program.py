@@ -1,0 +1,445 @@
+"""`Program`: a graph as a short straight-line program over kernels, library calls and memory laid out in advance."""
+
+import struct
+import threading
+
+import numpy as np
+
+from eagerdl.jit import compiler, emit, native
+from eagerdl.jit.fuse import FULL, regions_of
+from eagerdl.jit.graph import CALL, CHECK, ELEMENTWISE, REDUCE, VIEW, is_gufunc
+from eagerdl.jit.interpreter import Interpreter
+from eagerdl.jit.memory import Arena, block, extent, is_held, pin
+
+
+class Step:
+    """One step of a program: a region, or a call that is not fused."""
+
+    __slots__ = ("node", "outputs", "reads", "region", "source")
+
+    def __init__(self, region=None, node=None):
+        self.region, self.node, self.source = region, node, None
+        self.outputs, self.reads = [], []
+
+    @property
+    def nodes(self):
+        return self.region.nodes if self.region is not None else [self.node]
+
+
+class Program:
+    """Runs a graph.
+
+    Args:
+        graph: the Graph.
+
+    Attributes:
+        steps: what it does, in order.
+        kernels: the compiled kernels, one for each step that is a region.
+        text: the program as Python source.
+    """
+
+    def __init__(self, graph):
+        self.graph = graph
+        self.lock = threading.Lock()
+        self.interpreter = Interpreter(graph)
+        graph.named_values()
+        self._make_steps()
+        self._find_lives()
+        self._find_partners()
+        for step in self.steps:
+            if step.region is not None:
+                step.source = emit.source_of(step.region, self.outside, self.partners)
+        self.kernels = {step: compiler.kernel(step.source.text) for step in self.steps if step.region is not None}
+        self.pins = {}
+        self._lay_out()
+        self._bind()
+
+    # -- what is done, in order ----------------------------------------------------------------------
+
+    def _make_steps(self):
+        graph = self.graph
+        regions, home = regions_of(graph)
+        bad = set()
+        while True:
+            alone = {node for region in bad for node in region.nodes}
+            self.outside = self._needed_outside({n: r for n, r in home.items() if r not in bad})
+            worse = set()
+            for region in regions:
+                if region not in bad:
+                    try:
+                        emit.source_of(region, self.outside, {})
+                    except emit.NotEmitted:
+                        worse.add(region)
+            if not worse:
+                break
+            bad |= worse
+        home = {node: region for node, region in home.items() if region not in bad}
+        place = {node: index for index, node in enumerate(graph.nodes)}
+        steps, owner = {}, {}
+        for node in graph.nodes:
+            region = home.get(node)
+            if region is None or (node.kind == VIEW and node.outputs[0] in self.outside):
+                key = node
+            else:
+                key = region
+            if key not in steps:
+                steps[key] = Step(region=key) if key is region else Step(node=node)
+            if key is node:
+                for value in node.outputs:
+                    owner[value] = steps[key]
+            else:
+                owner.setdefault(node.outputs[0], steps[key])
+        self.home = home
+        self.steps = self._ordered([*steps.values()], owner, place, alone)
+
+    def _needed_outside(self, home):
+        """The values of regions that something else reads, with what views of them are made of."""
+        found = set(self.graph.ends())
+        for node in self.graph.nodes:
+            mine = home.get(node)
+            for value in node.inputs:
+                if value.node in home and home[value.node] is not mine:
+                    found.add(value)
+        for node in reversed(self.graph.nodes):
+            if node.kind == VIEW and node in home and node.outputs[0] in found:
+                found.update(node.inputs)
+        return found
+
+    def _ordered(self, steps, owner, place, alone):
+        """Steps after what they read; otherwise in the order of the trace."""
+        waits, followers = {}, {}
+        for step in steps:
+            before = set()
+            for node in step.nodes:
+                for value in node.inputs:
+                    other = owner.get(value)
+                    if other is not None and other is not step:
+                        before.add(other)
+            waits[step] = len(before)
+            for other in before:
+                followers.setdefault(other, []).append(step)
+        import heapq
+
+        rank = {step: max(place[node] for node in step.nodes) for step in steps}
+        ready = [(rank[step], index, step) for index, step in enumerate(steps) if not waits[step]]
+        heapq.heapify(ready)
+        ordered, count = [], len(steps)
+        while ready:
+            step = heapq.heappop(ready)[2]
+            ordered.append(step)
+            for other in followers.get(step, ()):
+                waits[other] -= 1
+                if not waits[other]:
+                    count += 1
+                    heapq.heappush(ready, (rank[other], count, other))
+        return ordered
+
+    def _find_lives(self):
+        """For each value the number of the last step that reads it, or a view of it."""
+        self.last, self.roots = {}, {}
+        ends = set(self.graph.ends())
+        for number, step in enumerate(self.steps):
+            if step.region is not None:
+                mine = step.region.axes
+                step.outputs = [v for v in mine if v in self.outside and v.node.kind != VIEW]
+                step.reads = [v for node in step.nodes for v in node.inputs if v not in mine]
+            else:
+                step.outputs, step.reads = [*step.node.outputs], [*step.node.inputs]
+                if step.node.shares:
+                    for value in step.node.outputs:
+                        self.roots[value] = [root for v in step.node.inputs for root in self._roots(v)]
+            for value in step.reads:
+                for root in self._roots(value):
+                    self.last[root] = number
+        for value in ends:
+            for root in self._roots(value):
+                self.last[root] = len(self.steps)
+
+    def _roots(self, value):
+        """The values whose memory `value` may be."""
+        found = self.roots.get(value)
+        return [value] if found is None else [value, *found]
+
+    def _find_partners(self):
+        """Which new values of variables may overwrite the old ones in place."""
+        self.partners = {}
+        number = {value: n for n, step in enumerate(self.steps) for value in step.outputs}
+        owners = {value: variable for variable, value in self.graph.variables.items()}
+        taken = set()
+        for variable, new in self.graph.writes.items():
+            old = self.graph.variables[variable]
+            step = self.steps[number[new]] if new in number else None
+            if step is None or step.region is None or new in taken or new in owners or new.node.kind == VIEW:
+                continue
+            region = step.region
+            fits = (new.strides, new.shape, new.dtype) == (old.strides, old.shape, old.dtype)
+            if not fits or region.level(new) != FULL or region.axes[new] != region.identity:
+                continue
+            if self.last.get(old, -1) > number[new] or not self._is_read_first(region, old, new):
+                continue
+            self.partners[new] = old
+            taken.add(new)
+
+    def _is_read_first(self, region, old, new):
+        """True if the region reads `old` element by element and before it makes `new`, in one phase."""
+        if not any(old in node.inputs for node in region.nodes):
+            return self.last.get(old, -1) < 0 or True
+        emitter = emit._Emitter(region, self.outside, {})
+        try:
+            emitter.source()
+        except emit.NotEmitted:
+            return False
+        if emitter.count > 1 or emitter.blocked:
+            return False
+        first = next(i for i, node in enumerate(region.nodes) if old in node.inputs)
+        axes = {axes for value, axes in emitter.operands if value is old}
+        return axes == {region.axes[new]} and first <= region.nodes.index(new.node)
+
+    # -- where things are ------------------------------------------------------------------------------
+
+    def _lay_out(self):
+        """Places in the arena for what steps make; the rest is made anew at each call, or lies in variables."""
+        arena, self.offsets, self.buffers = Arena(), {}, {}
+        dying = {}
+        for value in self.graph.inputs:
+            self.offsets[value] = arena.take(self._bytes(value))
+        for number, step in enumerate(self.steps):
+            for value in step.outputs:
+                if value in self.partners or not self._is_static(step, value):
+                    continue
+                self.offsets[value] = arena.take(self._bytes(value))
+                end = self.last.get(value, number)
+                dying.setdefault(max(end, number), []).append(value)
+            if step.region is not None:
+                slots, slot = step.source.slots, self._slot_bytes(step)
+                size = max(slots * slot, 8)
+                self.buffers[step] = arena.take(size)
+                arena.give_back(self.buffers[step], size)  # its content ends with the step
+            for value in dying.pop(number, ()):
+                arena.give_back(self.offsets[value], self._bytes(value))
+        self.arena_bytes = arena.size
+
+    def _bytes(self, value):
+        return extent(value.shape, value.strides, value.dtype.itemsize)
+
+    def _slot_bytes(self, step):
+        if step.source.blocked:
+            return emit.BLOCK * 8
+        inner = step.source.groups[-1]
+        n = 1
+        for axis in inner:
+            n *= step.region.shape[axis]
+        return max(n, 1) * 8
+
+    def _is_static(self, step, value):
+        """True if a value lies where it did in the last call."""
+        if step.region is not None:
+            return True
+        node = step.node
+        return not node.shares and node.kind != VIEW and takes_out(node) and value.size > 0 and min(value.strides, default=1) > 0
+
+    # -- the program -------------------------------------------------------------------------------------
+
+    def _bind(self):
+        """Makes the arrays and tables of a call, and the program's text."""
+        graph = self.graph
+        self.block = block(max(self.arena_bytes, 1))
+        self.pins = {variable: pin(variable) for variable in graph.variables}
+        self.bound = [(variable, one, variable in graph.writes) for variable, one in self.pins.items()]
+        self.arrays = dict(graph.constants)  # value -> the array that it is at each call
+        for variable, value in graph.variables.items():
+            self.arrays[value] = self.pins[variable].view(value)
+        for new, old in self.partners.items():
+            self.arrays[new] = self.arrays[old]
+        for value, offset in self.offsets.items():
+            self.arrays[value] = np.ndarray(value.shape, value.dtype, self.block, offset, value.strides)
+        self.names = {"copyto": np.copyto, "address": native.address, "array": np.array, "ShapeChanged": ShapeChanged}
+        self.tables, lines = [], []
+        for index, value in enumerate(graph.inputs):
+            self.names[f"a{index}"] = self.arrays[value]
+        arguments = ", ".join(f"i{index}" for index in range(len(graph.inputs)))
+        lines += [f"copyto(a{index}, i{index})" for index in range(len(graph.inputs))]
+        for number, step in enumerate(self.steps):
+            lines += self._kernel_lines(number, step) if step.region is not None else self._call_lines(number, step.node)
+        lines += self._ending()
+        body = "\n".join(f"    {line}" for line in lines) or "    pass"
+        self.text = f"def step({arguments}):\n{body}\n"
+        names = dict(self.names)
+        exec(compile(self.text, "<program>", "exec"), names)
+        self.run = names["step"]
+
+    def _ending(self):
+        """Lines that store variables which were not written in place, and return fresh results."""
+        graph, lines, copies = self.graph, [], []
+        variables = set(graph.variables.values())
+        for index, (variable, new) in enumerate(graph.writes.items()):
+            if new in self.partners and self.partners[new] is graph.variables[variable]:
+                continue
+            text = self.text_of(new)
+            if any(root in variables for root in self._roots(new)) or new in self.partners:  # it may be overwritten before it is read
+                lines.append(f"w{index} = array({text})")
+                text = f"w{index}"
+            self.names[f"v{index}"] = self.arrays[graph.variables[variable]]
+            copies.append(f"copyto(v{index}, {text})")
+        results = ", ".join(f"array({self.text_of(value)}, order='K')" for value in graph.outputs)
+        return [*lines, *copies, f"return [{results}]"]
+
+    def text_of(self, value):
+        """The name of a value's array in the text."""
+        if value in self.arrays:
+            self.names[value.name] = self.arrays[value]
+        return value.name
+
+    def _kernel_lines(self, number, step):
+        source, kernel = step.source, self.kernels[step]
+        words, lines = [], []
+        region = step.region
+        sizes = [1] * len(source.groups)
+        for place, group in enumerate(source.groups):
+            for axis in group:
+                sizes[place] *= region.shape[axis]
+        nodes = region.nodes
+        ndim = len(region.shape)
+        patches = []
+        for what in source.words:
+            kind, *rest = what
+            if kind == "from":
+                word = 0
+            elif kind == "to":
+                word = sizes[0] if len(sizes) > 1 or region.row is None else 1
+            elif kind == "size":
+                word = sizes[rest[0]]
+            elif kind == "address":
+                value = rest[0].value
+                word = 0
+                if value in self.arrays:
+                    word = native.address(self.arrays[value])
+                else:
+                    patches.append((len(words), value))
+            elif kind == "step":
+                operand, group = rest
+                word = emit.step_of(region.shape, operand.steps(operand.value, ndim), source.groups[group])
+            elif kind == "buffer":
+                word = native.address(self.block) + self.buffers[step]
+            elif kind == "slot":
+                word = self._slot_bytes(step)
+            elif kind == "number":
+                node, index, how, name = nodes[rest[0]], *rest[1:]
+                word = number_word(lowered_number(node, index), how)
+            else:  # code or data of a loop
+                found = native.loop(rest[0], tuple(np.dtype(one) if one != "b1" else np.dtype(bool) for one in rest[1]))
+                word = found[kind == "data"]
+            words.append(word)
+        table = np.array([w if -(2**63) <= w < 2**63 else w - 2**64 for w in words], np.int64)
+        self.tables.append(table)
+        name, at = f"k{number}", f"T{number}"
+        self.names[name], self.names[at] = kernel.run, native.address(table)
+        for index, value in patches:
+            self.names[f"{at}w"] = table
+            lines.append(f"{at}w[{index}] = address({value.name})")
+        lines.append(f"{name}({at})  # {', '.join(node.label for node in nodes if node.kind != VIEW)}")
+        return lines
+
+    def _call_lines(self, number, node):
+        if node.kind == VIEW and all(value in self.arrays for value in node.inputs):
+            out = node.run(self.arrays.__getitem__)
+            for value, array in zip(node.outputs, out if isinstance(out, tuple | list) else [out]):
+                self.arrays[value] = array
+            return []
+        name = f"f{number}"
+        call, bound = self._call_text(node, name)
+        self.names |= bound
+        if node.kind == CHECK:
+            return [call]
+        (first, *rest) = node.outputs
+        if not rest and first in self.arrays:
+            self.names[first.name] = self.arrays[first]
+            return [call[:-1] + f", out={first.name})"]
+        targets = ", ".join(value.name for value in node.outputs) + ("," if isinstance_tuple(node) else "")
+        lines = [f"{targets} = {call}  # {node.label}"]
+        for value in node.outputs:
+            if not node.shares or node.kind == CALL:
+                lines.append(f"if {value.name}.shape != {value.shape} or {value.name}.strides != {value.strides}: raise ShapeChanged({node.label!r}, {node.line!r})")
+        return lines if node.kind == CALL and needs_check(node) else lines[:1]
+
+    def _call_text(self, node, name):
+        """A call as text, and the names in it."""
+        bound, count = {name: node.function}, [0]
+
+        def text(tree):
+            if hasattr(tree, "strides") and hasattr(tree, "node"):
+                return self.text_of(tree)
+            if isinstance(tree, tuple) and not hasattr(tree, "_fields"):
+                return "(" + "".join(f"{text(one)}, " for one in tree) + ")"
+            if isinstance(tree, list):
+                return "[" + ", ".join(map(text, tree)) + "]"
+            if isinstance(tree, slice):
+                return f"slice({text(tree.start)}, {text(tree.stop)}, {text(tree.step)})"
+            if tree is None or tree is Ellipsis or type(tree) in (bool, int, str):
+                return repr(tree) if tree is not Ellipsis else "..."
+            count[0] += 1
+            bound[f"{name}_{count[0]}"] = tree
+            return f"{name}_{count[0]}"
+
+        args = [text(one) for one in node.args] + [f"{key}={text(one)}" for key, one in node.named.items()]
+        return f"{name}({', '.join(args)})", bound
+
+    # -- calls ---------------------------------------------------------------------------------------------
+
+    def __call__(self, arrays):
+        if not self.lock.acquire(blocking=False):  # another thread is in it
+            return self.interpreter(arrays)
+        try:
+            self._sync()
+            return self.run(*arrays)
+        finally:
+            self.lock.release()
+
+    def _sync(self):
+        """Lets the variables lie where the program expects them."""
+        for variable, mine, written in self.bound:
+            variable._now = None
+            if variable._array is not mine.array:
+                if pin(variable) is not mine:
+                    self._bind()
+                    return
+            elif written and is_held(variable, mine):
+                variable._array = variable._array.copy("K")
+                pin(variable)
+                self._bind()
+                return
+
+
+class ShapeChanged(Exception):
+    """A call gave an array of another shape than when it was traced: its shape depends on elements."""
+
+
+def isinstance_tuple(node):
+    return len(node.outputs) > 1 or getattr(node, "several", False)
+
+
+def needs_check(node):
+    """Calls whose result may be of another shape the next time."""
+    return not (is_gufunc(node.function) or isinstance(node.function, np.ufunc))
+
+
+def takes_out(node):
+    """True for calls that can write into a given array."""
+    if len(node.outputs) != 1 or "out" in node.named:
+        return False
+    if node.kind == REDUCE:
+        return True
+    return isinstance(node.function, np.ufunc) and node.kind in (CALL, ELEMENTWISE)
+
+
+def lowered_number(node, index):
+    from eagerdl.jit import lowering
+
+    return lowering.operands(node)[index]
+
+
+def number_word(number, how):
+    """A number as a word of a table: the bits of a float64, or an int."""
+    if how == "f":
+        return struct.unpack("<q", struct.pack("<d", float(number)))[0]
+    return int(number)
