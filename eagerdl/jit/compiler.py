@@ -2,6 +2,7 @@
 
 import functools
 import hashlib
+import re
 import threading
 import time
 
@@ -9,6 +10,7 @@ from eagerdl.errors import ArgumentError
 from eagerdl.jit import cache, native
 
 FORMAT = 1  # part of every key: kernels of other versions of the vocabulary are compiled anew
+KNOWN = {"memset", "memcpy", "memmove"}  # what every process has
 _lock = threading.RLock()
 _loaded = {}  # key -> Kernel
 counts = {"compiled": 0, "from disk": 0, "seconds": 0.0}  # since the process began
@@ -102,7 +104,9 @@ def _compiled(source):
 
 def _machine_code(source):
     """The object file of a kernel and the name of its function there."""
-    from numba import cfunc, types
+    from numba import types
+    from numba.core import compiler, registry
+    from numba.core.compiler_lock import global_compiler_lock
 
     from eagerdl.jit.intrinsics import names_in
 
@@ -111,8 +115,18 @@ def _machine_code(source):
     function = names["kernel"]
     # Each object file has a name of its own for its function, since all live in one process.
     function.__name__ = function.__qualname__ = f"kernel_{hashlib.sha256(source.encode()).hexdigest()[:24]}"
-    made = cfunc(types.void(types.int64), error_model="numpy", nogil=True)(function)
-    name, kind, (code, _) = made._library.serialize_using_object_code()
-    if kind != "object":
-        raise ArgumentError("function", "Numba gives object code", f"got {kind!r}", "use the version of Numba in pyproject.toml")
-    return code, made._wrapper_name
+    # The function alone, without the wrappers by which Python or C would call it and that need the interpreter.
+    flags = compiler.Flags()
+    flags.no_cpython_wrapper = flags.no_cfunc_wrapper = flags.no_compile = True
+    flags.error_model, flags.nrt = "numpy", False
+    cpu = registry.cpu_target
+    with global_compiler_lock:
+        made = compiler.compile_extra(cpu.typing_context, cpu.target_context, function, (types.int64,), types.void, flags, {})
+        made.library.finalize()
+    _, kind, (code, _) = made.library.serialize_using_object_code()
+    strangers = set(re.findall(r"^declare .*@([\w.$]+)\(", made.library.get_llvm_str(), re.M)) - KNOWN
+    strangers = {name for name in strangers if not name.startswith("llvm.")}
+    if kind != "object" or strangers:
+        raise ArgumentError("function", "a kernel is machine code that needs nothing from outside", f"{kind}, {sorted(strangers)}",
+                            "use the version of Numba that pyproject.toml asks for")  # fmt: skip
+    return code, made.fndesc.llvm_func_name

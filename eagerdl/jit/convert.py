@@ -252,7 +252,8 @@ def _compiled(node, owner, code):
     node.args.defaults, node.args.kw_defaults = [], [None] * len(node.args.kwonlyargs)
     node = rewrite(node, "__class__" in code.co_freevars)
     statement = node if isinstance(node, ast.stmt) else ast.Expr(node)
-    body = [statement] if owner is None else [ast.ClassDef(owner, [], [], [statement], [])]
+    # Private names lose leading underscores of the class, and so many make sure that its name hides no other.
+    body = [statement] if owner is None else [ast.ClassDef("_" * 32 + owner, [], [], [statement], [])]
     free = [ast.arg(name) for name in (*code.co_freevars, *_RUNTIME)]
     factory = ast.FunctionDef("factory", ast.arguments([], free, None, [], [], None, []), body, [])
     for made in (factory, *body):

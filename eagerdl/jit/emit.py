@@ -249,7 +249,8 @@ class _Emitter:
         whole = len(groups) == 1 and self.region.row is None
         say(depth, f"begin, end = {'first, last' if whole else '0, n'}")
         if self.blocked:
-            say(depth, f"for start in range(begin, end, {BLOCK}):")
+            say(depth, "start = begin")
+            say(depth, "while start < end:")
             depth += 1
             say(depth, f"stop = min(start + {BLOCK}, end)")
         else:
@@ -262,6 +263,8 @@ class _Emitter:
                 say(depth, f"{operand.name}x = load_{name}{self._but(operand)}({self.at[operand]}, 0)")
         for phase in range(self.count):
             self._phase(phase, depth)
+        if self.blocked:
+            say(depth, "start = stop")
         return "\n".join(self.lines) + "\n"
 
     def _but(self, operand):
@@ -344,7 +347,7 @@ class _Emitter:
             operand, name = self.out.get(out), lowering.NAMES[out.dtype]
             if operand is None:
                 return
-            x, scope = self._read(node.inputs[0], depth), self._scope(out)
+            x, scope = self._read(node.inputs[0], depth, node), self._scope(out)
             at = f"{operand.name}, {self._offset(operand, name)}"
             self.say(depth, f"store_{name}_{scope}({at}, load_{name}_but_{scope}({at}) + {x})")
             return

@@ -10,6 +10,7 @@ from eagerdl.autograd import graph as recordings
 from eagerdl.errors import ArgumentError, ShapeError, TracingError
 from eagerdl.jit import trace as tracing
 from eagerdl.jit.concrete import ConcreteFunction
+from eagerdl.jit.rewrite import rewrite
 from eagerdl.jit.signature import Call, Results, call_with, difference, named_arguments
 from eagerdl.tensor import Tensor, TensorSpec, batches, from_array, to_array
 
@@ -141,7 +142,7 @@ class Function:
         trace.finish()
         why = self._why(call)
         self._traced += 1
-        concrete = ConcreteFunction(self._where, call, trace.graph.without_dead_code(), results, self._jit_compile is not False, why)
+        concrete = ConcreteFunction(self._where, call, rewrite(trace.graph.without_dead_code()).without_dead_code(), results, self._jit_compile is not False, why)
         self._concrete.setdefault(call.key, []).append(concrete)
         self._latest = concrete
         return results.built([from_array(_released(traced.example, call.arrays)) for traced in results.arrays])

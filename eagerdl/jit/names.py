@@ -98,7 +98,7 @@ def kills(node):
     elif isinstance(node, ast.AnnAssign):
         targets = [node.target]
     else:
-        return stores(node) if isinstance(node, ast.Import | ast.ImportFrom | SCOPES) else set()
+        return stores(node) if isinstance(node, (ast.Import, ast.ImportFrom, *SCOPES)) else set()
     return set().union(*map(stores, targets))
 
 

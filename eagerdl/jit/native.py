@@ -49,6 +49,8 @@ def address(array):
     return ctypes.c_void_p.from_address(id(array) + HEAD).value
 
 
+_nowhere = np.zeros(4, np.int64)
+_NOWHERE = _nowhere.ctypes.data
 _engine = None
 _lock = threading.Lock()
 
@@ -80,6 +82,6 @@ def load(code, symbol):
         place = _engine.get_function_address(symbol)
     if not place:
         raise ValueError(f"no function {symbol!r} in the object file")
-    call = ctypes.CFUNCTYPE(None, ctypes.c_int64)(place)
-    call.place = place
-    return call
+    # Numba's own calling convention: where a result and an exception would go, then the arguments.
+    call = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64)(place)
+    return functools.partial(call, _NOWHERE, _NOWHERE + 8)

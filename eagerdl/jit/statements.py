@@ -35,6 +35,8 @@ NUMBERS = (bool, int, float, complex, np.generic)
 # Values that may be equal without being one object.
 CONSTANTS = (*NUMBERS, str, bytes, type(None), range, slice, np.dtype)
 
+RETURN_VALUE = "the return value"  # how messages call what `return` will give
+
 # What an `assert` on a traced tensor does: a function (condition, message, where), set by the tracer.
 on_assert = None
 
@@ -307,7 +309,7 @@ class Cell:
     in_place = False
 
     def __init__(self, name, cell):
-        self.name, self.label, self.cell = name, "the return value" if name == VALUE else f"`{name}`", cell
+        self.name, self.label, self.cell = name, RETURN_VALUE if name == VALUE else f"`{name}`", cell
 
     def read(self):
         return content(self.cell)
@@ -474,9 +476,15 @@ def _tensor(leaf, dtype=None):
     return convert_to_tensor(leaf, dtype) if dtype is not None and not isinstance(leaf, Tensor) else convert_to_tensor(leaf)
 
 
-def _blank(leaf):
-    """What stands for a value like `leaf` where there is none yet and nobody will look."""
-    return zeros(leaf.shape, leaf.dtype) if isinstance(leaf, Tensor | np.ndarray) else leaf
+def _blank(flat):
+    """What stands for a value, given and returned as `_flatten` does, where there is none yet and nobody will look."""
+    leaves, layout = flat
+    return [zeros(x.shape, x.dtype) if isinstance(x, Tensor | np.ndarray) else x for x in leaves], layout
+
+
+def _is_undefined(leaves):
+    """Whether the leaves are those of no value."""
+    return bool(leaves) and leaves[0] is UNDEFINED
 
 
 def _describe(value):
@@ -532,7 +540,7 @@ class _Branches:
     """Two branches that have to give values of one structure, shape and dtype."""
 
     def __init__(self, what, labels):
-        self.what, self.labels = what, labels
+        self.what, self.labels, self.where = what, labels, where()
         self.sides = [None, None]  # for each branch: [(leaves, layout) for each label]
         self.dtypes = {}  # (label, leaf) -> the dtype that a Python number takes
         self.blanks = {}  # label -> what stands for a return value that the first branch does not have
@@ -543,7 +551,7 @@ class _Branches:
             values = branch()
         except Exception as error:
             if not isinstance(error, EagerdlError) and not getattr(error, "__notes__", None):
-                error.add_note(f"raised at {where()} while both branches of `{self.what}` were traced: its condition is a tensor")
+                error.add_note(f"raised at {self.where} while both branches of `{self.what}` were traced: its condition is a tensor")
             raise
         side = [_flatten(value) for value in values]
         if which == 0:
@@ -570,11 +578,11 @@ class _Branches:
         known, blanks = len(self.dtypes), len(self.blanks)
         first, second = self.sides
         for i, label in enumerate(self.labels):
-            if label == "the return value" and [UNDEFINED] in (first[i][0], second[i][0]):
+            if label == RETURN_VALUE:
                 self.fill(i, first, second)
             (ours, layout), (theirs, other) = first[i], second[i]
-            if layout != other or UNDEFINED in (ours[:1] + theirs[:1]):
-                self.refuse_structure(label, ours, layout, theirs, other)
+            if layout != other or _is_undefined(ours) != _is_undefined(theirs):
+                self.refuse_structure(label, _build(layout, iter(ours)), _build(other, iter(theirs)))
             for j, (a, b) in enumerate(zip(ours, theirs)):
                 if not _same(a, b):
                     self.agree_on_leaf(label, (i, j), a, b)
@@ -583,22 +591,20 @@ class _Branches:
 
     def fill(self, i, first, second):
         """Where one branch returns and the other goes on, something has to stand for the value of the latter."""
-        if first[i][0] == [UNDEFINED] != second[i][0]:
-            leaves, layout = second[i]
-            self.blanks[i] = first[i] = ([_blank(leaf) for leaf in leaves], layout)
-        elif second[i][0] == [UNDEFINED] != first[i][0]:
-            leaves, layout = first[i]
-            second[i] = ([_blank(leaf) for leaf in leaves], layout)
+        if _is_undefined(second[i][0]):
+            second[i] = _blank(first[i])
+        elif _is_undefined(first[i][0]):
+            self.blanks[i] = first[i] = _blank(second[i])
 
     def agree_on_leaf(self, label, place, a, b):
         if not (_is_value(a) and _is_value(b)):
-            raise DTypeError(where(), f"{label} must be a tensor, or one and the same value, in both branches of `{self.what}`",
+            raise DTypeError(self.where, f"{label} must be a tensor, or one and the same value, in both branches of `{self.what}`",
                              f"{_describe(a)} if the condition holds, else {_describe(b)}",
                              "return or assign tensors in both, or make the condition a Python value")  # fmt: skip
         dtype = self.dtypes.get(place)
         x, y = _tensor(a, dtype), _tensor(b, dtype)
         if x.shape != y.shape:
-            raise ShapeError(where(), f"{label} must have one shape in both branches of `{self.what}`",
+            raise ShapeError(self.where, f"{label} must have one shape in both branches of `{self.what}`",
                              f"{x.shape} if the condition holds, else {y.shape}", "pad, reshape or broadcast one of them")  # fmt: skip
         if x.dtype == y.dtype:
             return
@@ -607,18 +613,15 @@ class _Branches:
         elif _fits(b, x.dtype):
             self.dtypes[place] = x.dtype
         else:
-            raise DTypeError(where(), f"{label} must have one dtype in both branches of `{self.what}`",
+            raise DTypeError(self.where, f"{label} must have one dtype in both branches of `{self.what}`",
                              f"{x.dtype} if the condition holds, else {y.dtype}", "cast one of them")  # fmt: skip
 
-    def refuse_structure(self, label, ours, layout, theirs, other):
-        a, b = _build(layout, iter(ours)), _build(other, iter(theirs))
-        if a is UNDEFINED and b is UNDEFINED:
-            return
+    def refuse_structure(self, label, a, b):
         if a is UNDEFINED or b is UNDEFINED:
             when = "does not hold" if a is UNDEFINED else "holds"
-            raise ArgumentError(where(), f"{label} must be defined in both branches of `{self.what}`, because it is used later",
+            raise ArgumentError(self.where, f"{label} must be defined in both branches of `{self.what}`, because it is used later",
                                 f"it is only if the condition {when}", "give it a value before, or in both")  # fmt: skip
-        raise ArgumentError(where(), f"{label} must have one structure in both branches of `{self.what}`",
+        raise ArgumentError(self.where, f"{label} must have one structure in both branches of `{self.what}`",
                             f"{_describe(a)} if the condition holds, else {_describe(b)}",
                             "nest, and count, the same in both")  # fmt: skip
 
@@ -658,14 +661,14 @@ def _repeat(what, places, others, run):
         for place in others:
             place.write(UNDEFINED)
         return
-    raise DTypeError(where(), f"the variables of a `{what}` must keep their dtypes", "these keep changing", "cast them")
+    raise DTypeError(loop.where, f"the variables of a `{what}` must keep their dtypes", "these keep changing", "cast them")
 
 
 class _Loop:
     """The variables of a loop as tensors, except what stays the same Python value in every iteration."""
 
     def __init__(self, what, places):
-        self.what, self.places = what, places
+        self.what, self.places, self.where = what, places, where()
         self.before = [_flatten(place.read()) for place in places]
         self.dtypes = {}  # (place, leaf) -> the dtype of a Python number that changes, or None if it does not
         self.entered = []  # the leaves at the beginning of an iteration, by place
@@ -696,8 +699,9 @@ class _Loop:
         out, learnt = [], False
         for i, place in enumerate(self.places):
             leaves, layout = _flatten(place.read())
-            if layout != self.before[i][1] or UNDEFINED in (self.before[i][0][:1] + leaves[:1]):
-                learnt |= self._new_structure(i, place, leaves, layout)
+            if layout != self.before[i][1] or _is_undefined(leaves) != _is_undefined(self.before[i][0]):
+                self._new_structure(i, place, leaves, layout)
+                learnt = True
                 continue
             for j, (before, after) in enumerate(zip(self.before[i][0], leaves)):
                 if self._carried((i, j), before):
@@ -727,24 +731,24 @@ class _Loop:
             self.dtypes[key] = None
             return None
         if not _is_value(after):
-            raise DTypeError(where(), f"{label} is a tensor in this `{self.what}` and must stay one",
+            raise DTypeError(self.where, f"{label} is a tensor in this `{self.what}` and must stay one",
                              f"{_describe(entered)} becomes {_describe(after)}", "use another name")  # fmt: skip
         tensor = _tensor(after, entered.dtype if _fits(after, entered.dtype) else None)
         if tensor.shape != entered.shape:
-            raise ShapeError(where(), f"{label} must keep its shape in this `{self.what}`",
+            raise ShapeError(self.where, f"{label} must keep its shape in this `{self.what}`",
                              f"{entered.shape} becomes {tensor.shape}",
                              f"begin with that shape, as by edl.zeros({tensor.shape})")  # fmt: skip
         if tensor.dtype == entered.dtype:
             return tensor
         if not _fits(before, tensor.dtype) or self.dtypes.get(key) == tensor.dtype:
-            raise DTypeError(where(), f"{label} must keep its dtype in this `{self.what}`",
+            raise DTypeError(self.where, f"{label} must keep its dtype in this `{self.what}`",
                              f"{entered.dtype} becomes {tensor.dtype}", "cast it at the end of the body, or before the loop")  # fmt: skip
         self.dtypes[key] = tensor.dtype
         return None
 
     def _becomes_tensor(self, label, key, before, after):
         if not (_is_value(before) and _is_value(after)):
-            raise DTypeError(where(), f"{label} must stay the same value, or be a tensor, in this `{self.what}`",
+            raise DTypeError(self.where, f"{label} must stay the same value, or be a tensor, in this `{self.what}`",
                              f"{_describe(before)} becomes {_describe(after)}", "use tensors, or a loop over Python values")  # fmt: skip
         wanted = _tensor(after).dtype
         self.dtypes[key] = wanted if _fits(before, wanted) else _tensor(before).dtype
@@ -752,14 +756,12 @@ class _Loop:
     def _new_structure(self, i, place, leaves, layout):
         """What to do about a variable whose structure changes: only a return value may begin as nothing."""
         before, after = _build(self.before[i][1], iter(self.before[i][0])), _build(layout, iter(leaves))
-        if before is UNDEFINED and after is UNDEFINED:
-            return False
         if before is UNDEFINED and place.name == VALUE:
-            self.before[i] = [_blank(leaf) for leaf in leaves], layout
-            return True
+            self.before[i] = _blank((leaves, layout))
+            return
         if before is UNDEFINED or after is UNDEFINED:
-            raise ArgumentError(where(), f"{place.label} must be defined before this `{self.what}`, because it is used after it",
+            raise ArgumentError(self.where, f"{place.label} must be defined before this `{self.what}`, because it is used after it",
                                 "it is undefined if there is no iteration", "give it a value before the loop")  # fmt: skip
-        raise ArgumentError(where(), f"{place.label} must keep its structure in this `{self.what}`",
+        raise ArgumentError(self.where, f"{place.label} must keep its structure in this `{self.what}`",
                             f"{_describe(before)} becomes {_describe(after)}",
                             "let edl.scan collect values, or loop over Python values")  # fmt: skip
