@@ -85,6 +85,8 @@ class Tensor:
     _unbatch: Any = None
     # How a subclass that stands for something else than one array runs an op: a function (primitive, inputs, params).
     _run: Any = None
+    # The class of Python numbers whose weak dtype a subclass has, that stands for a Python number.
+    _weak: Any = None
     # How a symbolic tensor takes over a function made of several ops: a function (function, args, named).
     _call: Any = None
     _ufuncs: ClassVar[dict] = {}

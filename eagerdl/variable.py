@@ -39,6 +39,7 @@ class Variable(Tensor):
         "_initial",
         "_now",
         "_path",
+        "_pin",
         "aggregation",
         "autocast",
         "constraint",
@@ -66,6 +67,7 @@ class Variable(Tensor):
         if shape is not None and tuple(shape) != self._array.shape:
             raise ShapeError("Variable", f"the value must have shape {tuple(shape)}", f"it has {self._array.shape}",
                              "leave shape out, or reshape the value")  # fmt: skip
+        self._pin = None  # the memory in which compiled functions update it, once there are any
         self._now = None  # what tapes keep of the value, until it is assigned
         self._initial = weakref.ref(self._array)  # to tell whether something has been assigned since
         self.name = name or "variable"

@@ -186,9 +186,12 @@ def general(primitive, inputs, params):
         arrays = [x._array for x in tensors]
     arguments = (arrays, *params) if primitive.variadic else (*arrays, *params)
     try:
-        out = quietly(primitive.forward, arguments)
-    except TracingError:
-        return results(primitive, as_a_whole(primitive, arrays, params), tensors, params)
+        try:
+            out = quietly(primitive.forward, arguments)
+        except Exception as error:
+            if not isinstance(error, TracingError) and not any(isinstance(a, devices.StandIn) for a in arrays):
+                raise
+            out = as_a_whole(primitive, arrays, params)  # a forward that looks at elements, under tracing
     except Exception as error:
         failure = primitive.explain(error, tensors, params)
     else:
@@ -198,7 +201,7 @@ def general(primitive, inputs, params):
 
 def meeting(primitive, inputs):
     """The inputs as tensors of the dtypes at which the op lets them meet."""
-    kinds = [x.__class__ if x.__class__ in SCALARS else x.dtype for x in inputs]
+    kinds = [x.__class__ if x.__class__ in SCALARS else x._weak or x.dtype for x in inputs]
     return [as_dtype(primitive, x, dtype) for x, dtype in zip(inputs, primitive.promote(kinds), strict=True)]
 
 
@@ -247,6 +250,8 @@ def as_dtype(primitive, x, dtype):
     """A tensor or number as a tensor of `dtype`."""
     if x.__class__ in SCALARS:
         return from_array(to_array(x, dtype, where=primitive.name))
+    if x._weak is not None:
+        x = from_array(x._array)
     return x if x.dtype == dtype else x.astype(dtype)
 
 

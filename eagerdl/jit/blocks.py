@@ -17,13 +17,16 @@ names that a block assigns: those that are needed afterwards, and those that are
 import ast
 
 from eagerdl.jit.jumps import FRAME_READERS, after_docstring, at, is_plain, without_jumps
-from eagerdl.jit.names import Liveness, Scope, parameters, same_scope
+from eagerdl.jit.names import Liveness, Scope, same_scope
 
 # Free variables of every converted function, the argument of a loop's body, and the functions that blocks become. As in
 # jumps.py, no program can spell these names.
 STATEMENTS, CALLEE = "eagerdl statements", "eagerdl callee"
 ITEM = "next item"
 BLOCKS = ("<if>", "<else>", "<while>", "<body>")
+
+# These list the variables of the frame that calls them.
+FRAME_LISTS = frozenset({"dir", "locals", "vars"})
 
 # Called as they stand: they look at the frame that calls them.
 FRAME_CALLS = FRAME_READERS | {"breakpoint", "globals", "super"}
@@ -77,7 +80,10 @@ class _Rewriting(ast.NodeTransformer):
     def runtime(self, name, like, *args):
         """A call of a function of `statements.py`."""
         function = ast.Attribute(_load(STATEMENTS), name, ast.Load())
-        return at(ast.Call(function, list(args), []), like)
+        call = ast.copy_location(ast.Call(function, list(args), []), like)
+        if call.end_lineno != call.lineno:  # tracebacks show where a statement begins
+            call.end_lineno, call.end_col_offset = call.lineno, call.col_offset + 1
+        return ast.fix_missing_locations(call)
 
     def block(self, statements):
         """The statements, rewritten; never none."""
@@ -133,7 +139,10 @@ class _Rewriting(ast.NodeTransformer):
         body = body or [at(ast.Pass(), like)]
         declared = [
             at(kind(sorted(names)), like)
-            for kind, names in ((ast.Nonlocal, assigned - self.scope.globals), (ast.Global, assigned & self.scope.globals))
+            for kind, names in (
+                (ast.Nonlocal, assigned - self.scope.globals),
+                (ast.Global, assigned & self.scope.globals),
+            )
             if names
         ]
         arguments = ast.arguments(
@@ -153,24 +162,28 @@ class _Rewriting(ast.NodeTransformer):
 
     def visit_If(self, node):
         if node.plain:
-            node.test = self.plain(node.test, "this `if` holds what cannot become part of a graph (yield, await, locals())")
+            node.test = self.plain(
+                node.test, "this `if` holds what cannot become part of a graph (yield, await, locals())"
+            )
             node.body, node.orelse = self.block(node.body), self.block(node.orelse)
             return node
         assigned, names = self.names(node, node.body, node.orelse)
         ours = self.function("<if>", node, self.block(node.body), assigned)
         theirs = self.function("<else>", node, self.block(node.orelse), assigned)
-        call = self.runtime("if_", node, self.visit(node.test), _load("<if>"), _load("<else>"), *names)
+        call = self.runtime("if_", node.test, self.visit(node.test), _load("<if>"), _load("<else>"), *names)
         return [ours, theirs, at(ast.Expr(call), node)]
 
     def visit_While(self, node):
         if node.hard:
-            node.test = self.plain(node.test, "this `while` holds what cannot become part of a graph (yield, await, `:=`)")
+            node.test = self.plain(
+                node.test, "this `while` holds what cannot become part of a graph (yield, await, `:=`)"
+            )
             node.body, node.orelse = self.block(node.body), self.block(node.orelse)
             return node
         assigned, names = self.names(node, node.body, [node.test])
         test = self.function("<while>", node, [at(ast.Return(self.visit(node.test)), node)], set())
         body = self.function("<body>", node, self.block(node.body), assigned)
-        call = self.runtime("while_", node, _load("<while>"), _load("<body>"), *names)
+        call = self.runtime("while_", node.test, _load("<while>"), _load("<body>"), *names)
         return [test, body, at(ast.Expr(call), node)]
 
     def visit_For(self, node):
@@ -180,7 +193,7 @@ class _Rewriting(ast.NodeTransformer):
         assigned, names = self.names(node, [first], node.body)
         body = self.function("<body>", node, [self.visit(first), *self.block(node.body)], assigned, [ITEM])
         extra = ast.Constant(None) if node.extra is None else _later(self.visit(node.extra))
-        call = self.runtime("for_", node, self.visit(node.iter), _load("<body>"), extra, *names)
+        call = self.runtime("for_", node.iter, self.visit(node.iter), _load("<body>"), extra, *names)
         return [body, at(ast.Expr(call), node)]
 
     def visit_AnnAssign(self, node):
@@ -210,7 +223,10 @@ class _Rewriting(ast.NodeTransformer):
 
     def visit_comprehension(self, node):
         node = self.generic_visit(node)
-        node.ifs = [self.runtime("plain", one, one, ast.Constant("a comprehension is as long as Python says")) for one in node.ifs]
+        node.ifs = [
+            self.runtime("plain", one, one, ast.Constant("a comprehension is as long as Python says"))
+            for one in node.ifs
+        ]
         return node
 
     def visit_IfExp(self, node):
@@ -256,7 +272,7 @@ class _Rewriting(ast.NodeTransformer):
             if function.id == "super" and not node.args and self.in_class and self.scope.parameters:
                 # Inside a block, super() would look for the class and the object in the wrong frame.
                 node.args = [at(_load(name), node) for name in ("__class__", self.scope.parameters[0])]
-            return node
+            return self.runtime("visible", node, node) if function.id in FRAME_LISTS and not node.args else node
         node = self.generic_visit(node)
         if not (isinstance(function, ast.Attribute) and function.attr == "set_trace"):
             node.func = at(ast.Call(_load(CALLEE), [node.func], []), function)

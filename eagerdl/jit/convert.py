@@ -1,6 +1,6 @@
 """`convert`: a function -> the same function, whose `if`, `while`, `for` and the like also work on traced tensors.
 
-The source is parsed, jumps become flags (`jumps.py`), statements become calls (`rewriting.py`), and what these do is
+The source is parsed, jumps become flags (`jumps.py`), statements become calls (`blocks.py`), and what these do is
 decided when they run (`statements.py`): for Python values, what Python does; for traced tensors, `cond`, `while_loop`, `scan`.
 Only code objects are made anew: a converted function has the globals, defaults, attributes and cells of the original.
 
@@ -18,15 +18,15 @@ import copy
 import functools
 import linecache
 import os
-import sys
 import threading
 import types
 import warnings
 
 from eagerdl.errors import PACKAGE_FOLDER
 from eagerdl.jit import statements
+from eagerdl.jit.blocks import BLOCKS, CALLEE, STATEMENTS, rewrite
 from eagerdl.jit.names import effects, parameters
-from eagerdl.jit.rewriting import BLOCKS, CALLEE, STATEMENTS, rewrite
+from eagerdl.jit.places import content
 
 __all__ = ["callee", "convert", "do_not_convert", "side_effects", "why_not"]
 
@@ -36,10 +36,13 @@ INSTALLED_FOLDERS = tuple(LIBRARY_FOLDER + name + os.sep for name in ("site-pack
 # Packages whose functions work on arrays and never on traced tensors.
 ARRAY_PACKAGES = frozenset("cupy cupyx ml_dtypes numba numpy scipy".split())
 
+MOST_TREES = 16  # files whose trees are kept
+
 FUTURES = __future__.annotations.compiler_flag
 
 _lock = threading.RLock()
 _converted = {}  # id of a code object -> (the code object, its new one or None, why there is none)
+_callees = {}  # the same for what converted code has called: id of a code object -> (the code object, its new one or None)
 _trees = {}  # file name -> (its lines, {(name, line): [(tree of a function, class around it)]})
 
 
@@ -57,28 +60,37 @@ def convert(function):
         return function if inner is function.func else functools.partial(inner, *function.args, **function.keywords)
     if isinstance(function, types.FunctionType):
         return _convert_function(function)
-    call = None if isinstance(function, type) else getattr(type(function), "__call__", None)
-    return types.MethodType(_convert_function(call), function) if isinstance(call, types.FunctionType) else function
+    call = _call_of(function)
+    return function if call is None else types.MethodType(_convert_function(call), function)
 
 
 def callee(function):
     """What converted code calls in place of `function`: the user's own functions converted, all others as they are."""
     kind = type(function)
     if kind is types.FunctionType:
-        return _convert_function(function) if _is_users(function) else function
+        return _callee_function(function)
     if kind is types.MethodType:
         inner = function.__func__
-        if type(inner) is types.FunctionType and _is_users(inner):
-            return types.MethodType(_convert_function(inner), function.__self__)
-        return function
+        new = _callee_function(inner) if type(inner) is types.FunctionType else inner
+        return function if new is inner else types.MethodType(new, function.__self__)
     if kind is type or kind is types.BuiltinFunctionType:
         return statements.BUILTINS.get(function, function)
     if kind is functools.partial:
         return functools.partial(callee(function.func), *function.args, **function.keywords)
-    call = None if isinstance(function, type) else getattr(kind, "__call__", None)
-    if type(call) is types.FunctionType and _is_users(call):
-        return types.MethodType(_convert_function(call), function)
-    return function
+    call = _call_of(function)
+    new = call and _callee_function(call)
+    return function if new is call else types.MethodType(new, function)
+
+
+def _callee_function(function):
+    code = function.__code__
+    known = _callees.get(id(code))
+    if known is None:
+        known = _callees[id(code)] = code, _new_code(function)[0] if _is_users(function) else None
+    new = known[1]
+    if new is None or new is code or hasattr(function, "__eagerdl_do_not_convert__"):
+        return function
+    return _with_code(function, new)
 
 
 def do_not_convert(function):
@@ -108,12 +120,13 @@ def side_effects(function):
     """
     function = getattr(function, "__func__", function)
     try:
-        node, _ = _definition(function.__code__, function.__globals__)
+        with _lock:
+            node, _ = _definition(function.__code__, function.__globals__)
     except (AttributeError, LookupError):
         return []
     outside = dict(function.__globals__)
     for name, cell in zip(function.__code__.co_freevars, function.__closure__ or ()):
-        outside[name] = statements.content(cell)
+        outside[name] = content(cell)
     return effects(node, lambda name: isinstance(outside.get(name), types.ModuleType))
 
 
@@ -123,11 +136,20 @@ def side_effects(function):
 def _is_users(function):
     """Whether a function belongs to the program rather than to eagerdl, NumPy and its kin, or the standard library."""
     file = function.__code__.co_filename
-    if file.startswith(PACKAGE_FOLDER) or file.startswith("<frozen"):
+    if file.startswith((PACKAGE_FOLDER, "<frozen")):
         return False
     if file.startswith(LIBRARY_FOLDER) and not file.startswith(INSTALLED_FOLDERS):
         return False
     return (function.__module__ or "").partition(".")[0] not in ARRAY_PACKAGES
+
+
+def _call_of(instance):
+    """The `__call__` of an object's class, if it is written in Python; None for classes, which make objects."""
+    for base in () if isinstance(instance, type) else type(instance).__mro__:
+        if "__call__" in base.__dict__:
+            call = base.__dict__["__call__"]
+            return call if isinstance(call, types.FunctionType) else None
+    return None
 
 
 def _definition(code, module_globals):
@@ -147,6 +169,8 @@ def _definition(code, module_globals):
                 table = _functions("".join(lines))
         except SyntaxError:
             raise LookupError("its source has changed since it was imported") from None
+        if len(_trees) > MOST_TREES:
+            _trees.clear()
         _trees[code.co_filename] = lines, table
     found = table.get((code.co_name, code.co_firstlineno), [])
     if len(found) > 1:  # several on one line: columns tell them apart
@@ -189,23 +213,22 @@ def _holds(node, code):
 
 
 def _convert_function(function):
-    if "__eagerdl_do_not_convert__" in function.__dict__:
-        return function
     code = _new_code(function)[0]
-    if code is None or code is function.__code__:
+    if code is None or code is function.__code__ or hasattr(function, "__eagerdl_do_not_convert__"):
         return function
-    cells = dict(zip(function.__code__.co_freevars, function.__closure__ or ()))
-    cells |= _RUNTIME
-    new = types.FunctionType(
-        code,
-        function.__globals__,
-        function.__name__,
-        function.__defaults__,
-        tuple(cells[name] for name in code.co_freevars),
-    )
+    new = _with_code(function, code)
     functools.update_wrapper(new, function)
-    new.__dict__.pop("__wrapped__", None)
+    del new.__wrapped__
     new.__dict__.update(function.__dict__)
+    return new
+
+
+def _with_code(function, code):
+    """`function` with its converted code."""
+    cells = dict(zip(function.__code__.co_freevars, function.__closure__ or ()))
+    cells.update(_RUNTIME)
+    closure = tuple([cells[name] for name in code.co_freevars])
+    new = types.FunctionType(code, function.__globals__, function.__name__, function.__defaults__, closure)
     new.__kwdefaults__ = function.__kwdefaults__
     return new
 
@@ -228,9 +251,12 @@ def _new_code(function):
 def _make_code(code, module_globals):
     try:
         node, owner = _definition(code, module_globals)
-        new = _compiled(copy.deepcopy(node), owner, code)
-    except (LookupError, SyntaxError, RecursionError) as error:
+    except LookupError as error:
         return code, None, str(error)
+    try:
+        new = _compiled(copy.deepcopy(node), owner, code)
+    except (SyntaxError, RecursionError) as error:
+        return code, None, f"it is too deeply nested, or beyond what conversion knows: {error}"
     pending = [new]
     while pending:  # the functions inside are converted as well
         one = pending.pop()
@@ -278,5 +304,7 @@ def _named(code, name, qualified):
             else:
                 own = qualified + constant.co_qualname.removeprefix(code.co_qualname)
                 constant = _named(constant, constant.co_name, own)
+        elif constant == code.co_qualname:  # what the body of a class calls it
+            constant = qualified
         inner.append(constant)
     return code.replace(co_consts=tuple(inner), co_name=name, co_qualname=qualified)

@@ -5,11 +5,15 @@ import inspect
 import threading
 import weakref
 
+import numpy as np
+
 from eagerdl import config, tree
 from eagerdl.autograd import graph as recordings
 from eagerdl.errors import ArgumentError, ShapeError, TracingError
 from eagerdl.jit import trace as tracing
+from eagerdl.jit.backward import DifferentiableFunction
 from eagerdl.jit.concrete import ConcreteFunction
+from eagerdl.jit.numbers import NeedsValue
 from eagerdl.jit.rewrite import rewrite
 from eagerdl.jit.signature import Call, Results, call_with, difference, named_arguments
 from eagerdl.tensor import Tensor, TensorSpec, batches, from_array, to_array
@@ -65,6 +69,8 @@ class Function:
         self._bound = weakref.WeakKeyDictionary()
         self._lock = threading.RLock()
         self._latest = None
+        self._with_gradients = {}  # key -> DifferentiableFunction, for calls under a tape
+        self._seen_changing, self._static = set(), set()  # names of numbers that changed, and of those whose value is needed
         functools.update_wrapper(self, func)
 
     # -- calls --------------------------------------------------------------------------------------
@@ -75,15 +81,16 @@ class Function:
         if self.input_signature is not None:
             args = self._fitted(args)
         if config.functions_run_eagerly() or batches or tracing.current() is not None:
-            return self._eagerly(args, named)
-        if recordings.active() is not None:
-            return self._eagerly(args, named)
+            return self._converted(*args, **named)
+        recording = recordings.active()
+        if recording is not None:
+            return self._recorded(recording, args, named)
         call = self._call(args, named)
         for concrete in self._concrete.get(call.key, ()):
             if concrete.fits():
                 return concrete(call.arrays)
         with self._lock:
-            return self._trace(call, args, named)
+            return self._trace(call)
 
     def _call(self, args, named):
         try:
@@ -91,10 +98,24 @@ class Function:
         except TypeError as error:
             raise ArgumentError(self._where, f"the arguments are {self._where}{self._signature}", str(error),
                                 "check the call") from None  # fmt: skip
-        return Call(self._where, arguments)
+        return Call(self._where, arguments, self._changing)
 
-    def _eagerly(self, args, named):
-        return self._converted(*args, **named)
+    def _recorded(self, recording, args, named):
+        """A call under a tape: one op to it, if one tape alone records; under several, line by line, so that all orders are there."""
+        if recording.forward or len(recording.members) > 1:
+            return self._converted(*args, **named)
+        call = self._call(args, named)
+        found = self._with_gradients.get(call.key)
+        if found is None or not found.fits():
+            with self._lock:
+                try:
+                    found = self._with_gradients[call.key] = self._run(
+                        lambda: DifferentiableFunction(tracing.Trace(self._where), self._where, call, self._converted, self._signature)
+                    )
+                except tracing.VariableMade:
+                    return self._converted(*args, **named)
+                self._traced += 1
+        return found(call)
 
     @functools.cached_property
     def _converted(self):
@@ -119,33 +140,63 @@ class Function:
 
     # -- traces -------------------------------------------------------------------------------------
 
-    def _trace(self, call, args, named):
+    def _trace(self, call):
         """Runs the Python function under tracing: the results of this call, and a ConcreteFunction for the next ones."""
+        call = self._with_numbers(call)
         trace = tracing.Trace(self._where)
         inputs = [trace.input(array) for array in call.arrays]
-        try:
+
+        def run():
             with trace.running():
-                out = call_with(self._converted, self._signature, call.rebuilt(inputs))
+                out = call_with(self._converted, self._signature, call.rebuilt([from_array(one) for one in inputs]))
                 results = Results(out)
                 for traced in results.arrays:
                     trace.own(traced)
+                return results
+
+        try:
+            results = self._run(run)
         except tracing.VariableMade:
-            if self._traced:
-                raise TracingError(self._where, "variables are made in the first call only", "a later call made one",
-                                   "make it once, outside or behind `if self.v is None`") from None  # fmt: skip
+            return call_with(self._converted, self._signature, call.tree)
+        except NeedsValue as error:  # this number has to be the same at each call
+            self._static.add(error.name)
+            return self._trace(Call(self._where, call.tree, self._changing))
+        finally:
             trace.alive = False
-            return self._eagerly(args, named)
-        except BaseException:
-            trace.alive = False
-            raise
+        made = [from_array(traced.example) for traced in results.arrays]
         trace.graph.outputs = [traced.value for traced in results.arrays]
         trace.finish()
-        why = self._why(call)
-        self._traced += 1
-        concrete = ConcreteFunction(self._where, call, rewrite(trace.graph.without_dead_code()).without_dead_code(), results, self._jit_compile is not False, why)
+        results.forget()
+        concrete = ConcreteFunction(self._where, call, rewrite(trace.graph.without_dead_code()).without_dead_code(), results,
+                                    self._jit_compile is not False, self._why(call))  # fmt: skip
         self._concrete.setdefault(call.key, []).append(concrete)
+        self._traced += 1
         self._latest = concrete
-        return results.built([from_array(_released(traced.example, call.arrays)) for traced in results.arrays])
+        return results.built(made)
+
+    def _run(self, trace):
+        """Calls `trace`; turns what only the first call may do into an error afterwards."""
+        try:
+            return trace()
+        except tracing.VariableMade:
+            if not self._traced:
+                raise
+            raise TracingError(self._where, "variables are made in the first call only", "a later call made one",
+                               "make it once, outside or behind `if self.v is None`") from None  # fmt: skip
+
+    @property
+    def _changing(self):
+        """The names of numbers that are traced without their value."""
+        return self._seen_changing - self._static
+
+    def _with_numbers(self, call):
+        """The call, with numbers that differ from those of an earlier trace as numbers without a value."""
+        for key in self._concrete:
+            names = call.numbers_apart(key)
+            if names and not self._static.issuperset(names):
+                self._seen_changing |= set(names)
+                return Call(self._where, call.tree, self._changing)
+        return call
 
     def _why(self, call):
         if not self._concrete:
@@ -170,11 +221,11 @@ class Function:
         call = self._call(args, named)
         if not self._concrete.get(call.key):
             with self._lock:
-                self._trace(call, args, named)
+                self._trace(call)
         found = self._concrete.get(call.key)
         if not found:  # variables were made
             with self._lock:
-                self._trace(call, args, named)
+                self._trace(call)
             found = self._concrete[call.key]
         return found[-1]
 
@@ -201,14 +252,7 @@ class Function:
         return (*args[:extra], *tree.map_structure(fit, list(specs), list(args[extra:])))
 
 
-def _released(array, inputs):
-    """A result that shares no memory with arguments, nor with anything that a trace may still hold."""
-    return array
-
-
 def _example_of(x):
     if isinstance(x, TensorSpec):
-        import numpy as np
-
         return from_array(np.zeros([1 if n is None else n for n in x.shape], x.dtype))
     return x

@@ -60,13 +60,14 @@ class Node:
         label: what it is called in pictures.
     """
 
-    __slots__ = ("args", "function", "inputs", "kind", "label", "line", "named", "outputs", "shares")
+    __slots__ = ("args", "function", "inputs", "kind", "label", "line", "named", "outputs", "several", "shares")
 
     def __init__(self, kind, function, args, named, line="", label=None):
         self.kind, self.function, self.args, self.named, self.line = kind, function, args, named, line
         self.label = label or getattr(function, "__name__", str(function))
         self.inputs = values_in((args, named))
         self.outputs = ()
+        self.several = False  # whether a tuple or list comes out
         self.shares = False  # whether what comes out may be memory of an input
 
     def run(self, lookup):

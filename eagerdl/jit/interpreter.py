@@ -13,6 +13,14 @@ class Interpreter:
     def __init__(self, graph):
         self.graph = graph
 
+    def fits(self):
+        """True if the variables look as they did when it was traced."""
+        for variable, value in self.graph.variables.items():
+            array = variable._array
+            if array.strides != value.strides or array.shape != value.shape or array.dtype != value.dtype:
+                return False
+        return True
+
     def __call__(self, arrays):
         graph = self.graph
         known = dict(graph.constants)

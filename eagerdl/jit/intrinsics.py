@@ -157,7 +157,9 @@ def negate(typingctx, x):
 @intrinsic
 def copysign(typingctx, x, y):
     def codegen(context, builder, signature, args):
-        function = builder.module.declare_intrinsic("llvm.copysign", [args[0].type])
+        function = builder.module.declare_intrinsic(
+            "llvm.copysign", [args[0].type], ir.FunctionType(args[0].type, [args[0].type] * 2)
+        )
         return builder.call(function, args)
 
     return x(x, x), codegen

@@ -43,9 +43,14 @@ def is_hard(node):
             return True
         if isinstance(part, ast.Call) and isinstance(part.func, ast.Name) and part.func.id in FRAME_READERS:
             return True
-        if isinstance(part, ast.Try | ast.TryStar) and jumps(part.finalbody):  # such a jump swallows exceptions
+        if _swallows(part):
             return True
     return isinstance(node, ast.While) and any(isinstance(part, ast.NamedExpr) for part in same_scope([node.test]))
+
+
+def _swallows(node):
+    """Whether `node` is a `try` that forgets exceptions and other jumps, because its `finally` has a jump of its own."""
+    return isinstance(node, ast.Try | ast.TryStar) and jumps(node.finalbody)
 
 
 def is_plain(test):
@@ -91,7 +96,9 @@ def ends(statements):
 def after_docstring(body):
     """The place of the first statement that runs."""
     first = body[0]
-    return int(isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant) and isinstance(first.value.value, str))
+    return int(
+        isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant) and isinstance(first.value.value, str)
+    )
 
 
 def at(node, like):
@@ -119,6 +126,7 @@ class _Lowering:
 
     def __init__(self):
         self.loops, self.count = [], 0
+        self.swallowing = 0  # how many `try` are around whose jumps have to be Python's
         self.tested = set()  # flags that something reads
 
     def function(self, body):
@@ -159,7 +167,10 @@ class _Lowering:
         return ([node], set()) if special is None else special(node, real)
 
     def stays(self, node):
-        return is_plain(node.test) or is_hard(node)
+        return is_plain(node.test) or self.is_hard(node)
+
+    def is_hard(self, node):
+        return is_hard(node) or (self.swallowing and jumps([node]))
 
     # -- jumps --------------------------------------------------------------------------------------
 
@@ -183,7 +194,7 @@ class _Lowering:
         return [node], ours | theirs
 
     def _loop(self, node, real):
-        node.hard = is_hard(node)
+        node.hard = self.is_hard(node)
         self.count += 1
         stopped, skipped = f"break {self.count}", f"continue {self.count}"
         self.loops.append({ast.Break: stopped, ast.Continue: skipped})
@@ -222,13 +233,17 @@ class _Lowering:
     _AsyncWith = _With
 
     def _Try(self, node, real):
+        swallows = _swallows(node)
+        self.swallowing += swallows
         node.body, flags = self.block(node.body, real)
         if flags and node.orelse:
             self.tested |= flags
             node.orelse = [at(ast.If(_none(flags), node.orelse, []), node.orelse[0])]
         node.orelse, set_else = self.block(node.orelse, real)
         node.finalbody, set_finally = self.block(node.finalbody, real)
-        return [node], self._parts(node.handlers, real) | flags | set_else | set_finally
+        flags |= self._parts(node.handlers, real) | set_else | set_finally
+        self.swallowing -= swallows
+        return [node], flags
 
     _TryStar = _Try
 

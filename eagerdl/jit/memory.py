@@ -1,11 +1,8 @@
 """Where a program keeps its arrays: one block for what lives only during a call, and the memory of variables."""
 
 import sys
-import weakref
 
 import numpy as np
-
-from eagerdl.variable import Variable
 
 ALIGNMENT = 64
 
@@ -79,19 +76,18 @@ class Pin:
         return np.ndarray(like.shape, like.dtype, self.memory, 0, like.strides)
 
 
-_pins: weakref.WeakKeyDictionary[Variable, Pin] = weakref.WeakKeyDictionary()
 _ALONE = 3  # references to the array of a pin that nobody else holds: its variable, the pin, the question
 
 
 def pin(variable):
     """The Pin of a variable, which holds its present value."""
-    found = _pins.get(variable)
+    found = variable._pin
     array = variable._array
     if found is None or found.array.strides != array.strides or found.array.shape != array.shape:
-        found = _pins[variable] = Pin(array)
+        found = variable._pin = Pin(array)
     elif array is not found.array:
         if is_held(variable, found):
-            found = _pins[variable] = Pin(array)
+            found = variable._pin = Pin(array)
         else:
             np.copyto(found.array, array)
     variable._now = None

@@ -139,7 +139,10 @@ class Scope:
         self.parameters = parameters(node)
         self.globals, self.nonlocals = declarations(body, ast.Global), declarations(body, ast.Nonlocal)
         self.locals = set(self.parameters).union(*map(stores, body)) - self.globals - self.nonlocals
-        self._read, self._changed = {}, {}  # by the name of an inner function: what it reads and what it assigns outside
+        self._read, self._changed = (
+            {},
+            {},
+        )  # by the name of an inner function: what it reads and what it assigns outside
         for inner in same_scope(body):
             if isinstance(inner, ast.FunctionDef):
                 self._note(inner.name, inner)

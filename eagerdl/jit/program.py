@@ -1,7 +1,10 @@
 """`Program`: a graph as a short straight-line program over kernels, library calls and memory laid out in advance."""
 
+import heapq
+import math
 import struct
 import threading
+import time
 
 import numpy as np
 
@@ -118,8 +121,6 @@ class Program:
             waits[step] = len(before)
             for other in before:
                 followers.setdefault(other, []).append(step)
-        import heapq
-
         rank = {step: max(place[node] for node in step.nodes) for step in steps}
         ready = [(rank[step], index, step) for index, step in enumerate(steps) if not waits[step]]
         heapq.heapify(ready)
@@ -253,7 +254,7 @@ class Program:
             self.arrays[new] = self.arrays[old]
         for value, offset in self.offsets.items():
             self.arrays[value] = np.ndarray(value.shape, value.dtype, self.block, offset, value.strides)
-        self.names = {"copyto": np.copyto, "address": native.address, "array": np.array, "ShapeChanged": ShapeChanged}
+        self.names = {"copyto": np.copyto, "address": native.address, "array": np.array, "asarray": np.asarray, "ShapeChanged": ShapeChanged}
         self.tables, lines = [], []
         for index, value in enumerate(graph.inputs):
             self.names[f"a{index}"] = self.arrays[value]
@@ -262,11 +263,33 @@ class Program:
         for number, step in enumerate(self.steps):
             lines += self._kernel_lines(number, step) if step.region is not None else self._call_lines(number, step.node)
         lines += self._ending()
-        body = "\n".join(f"    {line}" for line in lines) or "    pass"
-        self.text = f"def step({arguments}):\n{body}\n"
-        names = dict(self.names)
-        exec(compile(self.text, "<program>", "exec"), names)
-        self.run = names["step"]
+        self.head, self.lines = f"def step({arguments}):", lines
+        self.text = "\n    ".join([self.head, *lines]) + "\n"
+        self.run = self._made(self.text)
+
+    def _made(self, text, more=()):
+        names = self.names | dict(more)
+        exec(compile(text, "<program>", "exec"), names)
+        return names["step"]
+
+    def profile(self, arrays, repetitions=10):
+        """Runs the program and measures its lines.
+
+        Returns:
+            A list of (line, seconds), seconds the least of the repetitions.
+        """
+        clock = time.perf_counter
+        best = [math.inf] * len(self.lines)
+        lines = []
+        for index, line in enumerate(self.lines[:-1]):
+            lines += ["begin = clock()", line, f"seconds[{index}] = clock() - begin"]
+        seconds = [0.0] * len(self.lines)
+        run = self._made("\n    ".join([self.head, *lines, self.lines[-1]]), {"clock": clock, "seconds": seconds})
+        for _ in range(repetitions):
+            self._sync()
+            run(*arrays)
+            best = [min(pair) for pair in zip(best, seconds)]
+        return list(zip(self.lines, best))
 
     def _ending(self):
         """Lines that store variables which were not written in place, and return fresh results."""
@@ -351,16 +374,18 @@ class Program:
         self.names |= bound
         if node.kind == CHECK:
             return [call]
-        (first, *rest) = node.outputs
-        if not rest and first in self.arrays:
+        first = node.outputs[0]
+        if not node.several and first in self.arrays:
             self.names[first.name] = self.arrays[first]
             return [call[:-1] + f", out={first.name})"]
-        targets = ", ".join(value.name for value in node.outputs) + ("," if isinstance_tuple(node) else "")
+        targets = ", ".join(value.name for value in node.outputs) + ("," if node.several else "")
         lines = [f"{targets} = {call}  # {node.label}"]
+        # NumPy gives scalars instead of arrays of shape ().
+        scalars = [f"{value.name} = asarray({value.name})" for value in node.outputs if not value.ndim]
         for value in node.outputs:
             if not node.shares or node.kind == CALL:
                 lines.append(f"if {value.name}.shape != {value.shape} or {value.name}.strides != {value.strides}: raise ShapeChanged({node.label!r}, {node.line!r})")
-        return lines if node.kind == CALL and needs_check(node) else lines[:1]
+        return [*(lines if node.kind == CALL and needs_check(node) else lines[:1]), *scalars]
 
     def _call_text(self, node, name):
         """A call as text, and the names in it."""
@@ -391,9 +416,20 @@ class Program:
             return self.interpreter(arrays)
         try:
             self._sync()
-            return self.run(*arrays)
+            with np.errstate(all="ignore"):
+                return self.run(*arrays)
         finally:
             self.lock.release()
+
+    def fits(self):
+        """True if the variables look as they did when it was traced."""
+        for variable, mine, _ in self.bound:
+            array = variable._array
+            if array is not mine.array:
+                like = mine.array
+                if array.strides != like.strides or array.shape != like.shape or array.dtype != like.dtype:
+                    return False
+        return True
 
     def _sync(self):
         """Lets the variables lie where the program expects them."""
@@ -412,10 +448,6 @@ class Program:
 
 class ShapeChanged(Exception):
     """A call gave an array of another shape than when it was traced: its shape depends on elements."""
-
-
-def isinstance_tuple(node):
-    return len(node.outputs) > 1 or getattr(node, "several", False)
 
 
 def needs_check(node):

@@ -8,8 +8,12 @@ import numpy as np
 
 from eagerdl.devices import StandIn
 from eagerdl.errors import ArgumentError
-from eagerdl.tensor import Tensor, from_array, to_array
+from eagerdl.jit.numbers import Number
+from eagerdl.tensor import Tensor, to_array
 from eagerdl.variable import Variable
+
+
+LARGE = 1 << 53  # numbers above it would not be what they are in float64
 
 
 class Identity:
@@ -41,13 +45,14 @@ class Call:
     Attributes:
         key: what tells it from calls that need another trace.
         arrays: the arrays among its leaves.
+        tensors: the tensors that hold them; None for arrays and numbers.
         names: where each entry of the key came from, for messages.
     """
 
-    __slots__ = ("arrays", "key", "names", "tree")
+    __slots__ = ("arrays", "changing", "key", "names", "tensors", "tree")
 
-    def __init__(self, where, arguments):
-        self.arrays, self.tree = [], arguments
+    def __init__(self, where, arguments, changing=()):
+        self.arrays, self.tensors, self.tree, self.changing = [], [], arguments, changing
         entries, self.names = [], []
         for name, value in arguments.items():
             self._take(where, name, value, entries)
@@ -58,6 +63,7 @@ class Call:
         if kind is Tensor or kind is np.ndarray or (isinstance(x, Tensor | np.ndarray) and not isinstance(x, Variable)):
             array = x._array if isinstance(x, Tensor) else to_array(x, where=where)
             self.arrays.append(array)
+            self.tensors.append(x if isinstance(x, Tensor) else None)
             layout = None if array.flags.c_contiguous else array.strides
             entry = (kind if isinstance(x, Tensor) else Tensor, array.shape, array.dtype, layout)
         elif isinstance(x, tuple | list):
@@ -72,6 +78,10 @@ class Call:
             entry = (kind, "dataclass")
             for field in dataclasses.fields(x):
                 self._take(where, f"{name}.{field.name}", getattr(x, field.name), entries)
+        elif kind in (int, float) and name in self.changing and abs(x) < LARGE:
+            self.arrays.append(np.asarray(x, np.dtype(kind)))
+            self.tensors.append(None)
+            entry = (Number, kind)
         elif kind in (bool, int, float, complex):
             entry = (kind, repr(x))  # 1, 1.0 and True are equal, 0.0 and -0.0 too
         elif isinstance(x, Variable):
@@ -86,32 +96,55 @@ class Call:
         entries.append(entry)
         self.names.append(name)
 
-    def rebuilt(self, arrays):
-        """The arguments with tensors of other arrays in the place of theirs."""
-        rest = iter(arrays)
-        return {name: _rebuild(value, rest) for name, value in self.tree.items()}
+    def rebuilt(self, tensors):
+        """The arguments with other tensors in the place of theirs."""
+        rest = iter(tensors)
+        return {name: self._rebuild(name, value, rest) for name, value in self.tree.items()}
 
-
-def _rebuild(x, arrays):
-    if isinstance(x, Variable):
+    def _rebuild(self, name, x, tensors):
+        if isinstance(x, Variable):
+            return x
+        if isinstance(x, Tensor | np.ndarray):
+            return next(tensors)
+        if type(x) in (int, float) and name in self.changing and abs(x) < LARGE:
+            return Number(next(tensors)._array, type(x), name)
+        if isinstance(x, tuple | list):
+            new = [self._rebuild(f"{name}[{i}]", one, tensors) for i, one in enumerate(x)]
+            return type(x)(*new) if hasattr(x, "_fields") else type(x)(new)
+        if isinstance(x, dict):
+            return type(x)((key, self._rebuild(f"{name}[{key!r}]", one, arrays)) for key, one in x.items())
+        if dataclasses.is_dataclass(x) and not isinstance(x, type):
+            fields = {f.name: self._rebuild(f"{name}.{f.name}", getattr(x, f.name), tensors) for f in dataclasses.fields(x)}
+            return dataclasses.replace(x, **{f.name: fields[f.name] for f in dataclasses.fields(x) if f.init})
         return x
-    if isinstance(x, Tensor | np.ndarray):
-        return from_array(next(arrays))
-    if isinstance(x, tuple | list):
-        new = [_rebuild(one, arrays) for one in x]
-        return type(x)(*new) if hasattr(x, "_fields") else type(x)(new)
-    if isinstance(x, dict):
-        return type(x)((key, _rebuild(one, arrays)) for key, one in x.items())
-    if dataclasses.is_dataclass(x) and not isinstance(x, type):
-        return dataclasses.replace(x, **{f.name: _rebuild(getattr(x, f.name), arrays) for f in dataclasses.fields(x) if f.init})
-    return x
+
+    def numbers_apart(self, other):
+        """The names of the numbers in which this call differs from another key, if it differs in nothing else; else None."""
+        if len(self.key) != len(other):
+            return None
+        found = []
+        for name, mine, theirs in zip(self.names, self.key, other):
+            if mine != theirs:
+                if not (is_number(mine) and is_number(theirs) and mine[0] is theirs[0]):
+                    return None
+                found.append(name)
+        return found
+
+
+def is_number(entry):
+    """True for the entry of a number that is part of a key with its value."""
+    return isinstance(entry, tuple) and entry[0] in (int, float)
 
 
 class Results:
-    """The structure that a traced function returned: which of its leaves are computed and what the others are."""
+    """The structure that a traced function returned: which of its leaves are computed and what the others are.
+
+    Attributes:
+        tensors: the leaves that are computed.
+    """
 
     def __init__(self, tree):
-        self.arrays = []
+        self.tensors = []
         self.tree = self._take(tree)
 
     def _take(self, x):
@@ -119,8 +152,8 @@ class Results:
             return _Leaf(x)
         if isinstance(x, Tensor):
             if isinstance(x._array, StandIn):
-                self.arrays.append(x._array)
-                return _Array(len(self.arrays) - 1)
+                self.tensors.append(x)
+                return _Array(len(self.tensors) - 1)
             return _Leaf(x)
         if isinstance(x, tuple | list):
             new = [self._take(one) for one in x]
@@ -131,6 +164,15 @@ class Results:
             fields = {f.name: self._take(getattr(x, f.name)) for f in dataclasses.fields(x) if f.init}
             return _Made(type(x), fields)
         return _Leaf(x)
+
+    @property
+    def arrays(self):
+        """What they hold."""
+        return [x._array for x in self.tensors]
+
+    def forget(self):
+        """Lets go of the tensors of the trace."""
+        self.tensors = []
 
     def built(self, tensors):
         """The structure with these tensors as its computed leaves."""

@@ -14,7 +14,7 @@ import numpy as np
 from eagerdl.autograd import dispatch
 from eagerdl.errors import NUMPY_FOLDER, PACKAGE_FOLDER, TracingError
 from eagerdl.jit.graph import CALL, CHECK, VIEW, Graph, Node, Value
-from eagerdl.jit.traced import Traced, Untraceable, examples
+from eagerdl.jit.traced import Traced, examples
 from eagerdl.tensor import Tensor
 from eagerdl.variable import Variable
 
@@ -122,14 +122,14 @@ class Trace:
             The Traced, or a tuple or list of them, that stands for the result.
 
         Raises:
-            Untraceable: if the result is no array.
+            TracingError: if the result is no array.
         """
         node = Node(kind, function, self.encode(args), self.encode(named), user_line(), label)
-        several = isinstance(result, tuple | list)
+        several = node.several = isinstance(result, tuple | list)
         arrays = [one if isinstance(one, np.ndarray) else np.asarray(one) for one in (result if several else (result,))]
         plain = isinstance(result, bool | int | float | str) and not isinstance(result, np.generic)
         if plain or any(array.dtype.kind not in "biufcV" for array in arrays):
-            raise Untraceable.at("only arrays can be traced", f"{node.label} gave {type(result).__name__}", "use ops")
+            raise TracingError.at("only arrays can be traced", f"{node.label} gave {type(result).__name__}", "use ops")
         sources = [one for one in leaves(args) if isinstance(one, Traced)]
         views = node.shares = any(np.may_share_memory(array, x.example) for array in arrays for x in sources)
         if kind == VIEW and not views:
@@ -165,7 +165,8 @@ class Trace:
         _shadow_variables()
         _local.trace = self
         try:
-            yield self
+            with np.errstate(all="ignore"):  # infinities and NaNs are results
+                yield self
         finally:
             _local.trace = before
             _show_variables()

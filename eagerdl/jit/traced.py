@@ -13,10 +13,6 @@ from eagerdl.errors import TracingError
 from eagerdl.jit.graph import CALL, ELEMENTWISE, REDUCE, VIEW, is_gufunc
 
 
-class Untraceable(TracingError):
-    """An op's forward looked at elements, or wrote into what others may hold: it is called as a whole instead."""
-
-
 class Traced(NDArrayOperatorsMixin, StandIn):
     """An array of a trace.
 
@@ -57,7 +53,7 @@ class Traced(NDArrayOperatorsMixin, StandIn):
     # -- elements, which the next call will have others of ----------------------------------------
 
     def _refuse(self, *args, **named):
-        raise Untraceable.at(
+        raise TracingError.at(
             "a traced function runs once for many calls, so Python cannot look at the elements of its tensors",
             f"a tensor of shape {self.shape}, dtype {self.dtype} was asked for its value",
             "use ops instead: edl.where, edl.cond, edl.while_loop; edl.print shows values; "
