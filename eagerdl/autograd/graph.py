@@ -70,6 +70,7 @@ class Node:
 
 new_node = functools.partial(object.__new__, Node)
 weak = weakref.ref
+spies = []  # functions that are shown the inputs of ops which were recorded by other tapes than those recording now
 serials = itertools.count(1)
 
 
@@ -308,6 +309,8 @@ def record(primitive, out, inputs, params):
     if not wanted:
         return
     if mixed:
+        if spies:
+            spies[-1](inputs)
         recording = _who_wants(recording, parents)
         if recording is None:
             return

@@ -12,7 +12,9 @@ from eagerdl.autograd import graph as recordings
 from eagerdl.errors import ArgumentError, ShapeError, TracingError
 from eagerdl.jit import trace as tracing
 from eagerdl.jit.backward import DifferentiableFunction
+from eagerdl.jit import control  # noqa: F401  (loops and branches find it)
 from eagerdl.jit.concrete import ConcreteFunction
+from eagerdl.jit.convert import convert
 from eagerdl.jit.numbers import NeedsValue
 from eagerdl.jit.rewrite import rewrite
 from eagerdl.jit.signature import Call, Results, call_with, difference, named_arguments
@@ -80,7 +82,9 @@ class Function:
             args = (self._instance(), *args)
         if self.input_signature is not None:
             args = self._fitted(args)
-        if config.functions_run_eagerly() or batches or tracing.current() is not None:
+        if config.functions_run_eagerly() or batches:
+            return self.python_function(*args, **named)
+        if tracing.current() is not None:  # part of another trace
             return self._converted(*args, **named)
         recording = recordings.active()
         if recording is not None:
@@ -119,7 +123,7 @@ class Function:
 
     @functools.cached_property
     def _converted(self):
-        return self.python_function
+        return convert(self.python_function) if self._autograph else self.python_function
 
     @property
     def _where(self):

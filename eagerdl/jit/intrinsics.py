@@ -210,7 +210,63 @@ def _loop_caller(operands):
     return call
 
 
+@intrinsic
+def set_word(typingctx, place, value):
+    """Stores a word at an address."""
+
+    def codegen(context, builder, signature, args):
+        builder.store(args[1], builder.inttoptr(args[0], WORD.as_pointer()))
+        return context.get_dummy_value()
+
+    return types.void(types.int64, types.int64), codegen
+
+
+@intrinsic
+def call_kernel(typingctx, code, nowhere, table):
+    """Calls another kernel."""
+
+    def codegen(context, builder, signature, args):
+        pointer = ir.IntType(8).as_pointer()
+        kind = ir.FunctionType(ir.IntType(32), [pointer, pointer, WORD])
+        function = builder.inttoptr(args[0], kind.as_pointer())
+        nowhere = builder.inttoptr(args[1], pointer)
+        builder.call(function, [nowhere, nowhere, args[2]])
+        return context.get_dummy_value()
+
+    return types.void(types.int64, types.int64, types.int64), codegen
+
+
+@intrinsic
+def call_loop(typingctx, code, data, places, sizes, steps):
+    """Calls a loop of a ufunc, with the addresses of its arrays of addresses, sizes and steps. The addresses may be overwritten."""
+
+    def codegen(context, builder, signature, args):
+        pointer = ir.IntType(8).as_pointer()
+        kind = ir.FunctionType(ir.VoidType(), [pointer] * 4)
+        function = builder.inttoptr(args[0], kind.as_pointer())
+        data, places, sizes, steps = [builder.inttoptr(one, pointer) for one in args[1:]]
+        builder.call(function, [places, sizes, steps, data])
+        return context.get_dummy_value()
+
+    return types.void(*[types.int64] * 5), codegen
+
+
+@intrinsic
+def copy_bytes(typingctx, target, source, count):
+    """Copies bytes from one address to another."""
+
+    def codegen(context, builder, signature, args):
+        pointer = ir.IntType(8).as_pointer()
+        function = builder.module.declare_intrinsic("llvm.memcpy", [pointer, pointer, WORD])
+        target, source = [builder.inttoptr(one, pointer) for one in args[:2]]
+        builder.call(function, [target, source, args[2], ir.Constant(ir.IntType(1), 0)])
+        return context.get_dummy_value()
+
+    return types.void(types.int64, types.int64, types.int64), codegen
+
+
 VOCABULARY = {
+    "set_word": set_word, "call_kernel": call_kernel, "call_loop": call_loop, "copy_bytes": copy_bytes,
     "word": word, "number": number, "select": select, "negate": negate, "copysign": copysign, "divide": divide,
     "clip": clip, "both": _logic("and_"), "either": either, "differ": _logic("xor"),
     **{name: _rounding(name) for name in ("sqrt", "floor", "ceil", "trunc", "rint", "fabs")},

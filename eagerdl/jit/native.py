@@ -49,8 +49,9 @@ def address(array):
     return ctypes.c_void_p.from_address(id(array) + HEAD).value
 
 
+# Where kernels would put a result and an exception; they give neither.
 _nowhere = np.zeros(4, np.int64)
-_NOWHERE = _nowhere.ctypes.data
+NOWHERE = _nowhere.ctypes.data
 _engine = None
 _lock = threading.Lock()
 
@@ -84,4 +85,6 @@ def load(code, symbol):
         raise ValueError(f"no function {symbol!r} in the object file")
     # Numba's own calling convention: where a result and an exception would go, then the arguments.
     call = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64)(place)
-    return functools.partial(call, _NOWHERE, _NOWHERE + 8)
+    run = functools.partial(call, NOWHERE, NOWHERE + 8)
+    run.place = place
+    return run

@@ -256,12 +256,14 @@ class Program:
             self.arrays[value] = np.ndarray(value.shape, value.dtype, self.block, offset, value.strides)
         self.names = {"copyto": np.copyto, "address": native.address, "array": np.array, "asarray": np.asarray, "ShapeChanged": ShapeChanged}
         self.tables, lines = [], []
+        self.code, self.addresses = [], []  # the steps as instructions, None for what is none; where tables hold addresses of values
         for index, value in enumerate(graph.inputs):
             self.names[f"a{index}"] = self.arrays[value]
         arguments = ", ".join(f"i{index}" for index in range(len(graph.inputs)))
         lines += [f"copyto(a{index}, i{index})" for index in range(len(graph.inputs))]
         for number, step in enumerate(self.steps):
             lines += self._kernel_lines(number, step) if step.region is not None else self._call_lines(number, step.node)
+            self.code += self._instructions(number, step)
         lines += self._ending()
         self.head, self.lines = f"def step({arguments}):", lines
         self.text = "\n    ".join([self.head, *lines]) + "\n"
@@ -323,7 +325,7 @@ class Program:
                 sizes[place] *= region.shape[axis]
         nodes = region.nodes
         ndim = len(region.shape)
-        patches = []
+        patches, places = [], []
         for what in source.words:
             kind, *rest = what
             if kind == "from":
@@ -337,6 +339,7 @@ class Program:
                 word = 0
                 if value in self.arrays:
                     word = native.address(self.arrays[value])
+                    places.append((len(words), value))
                 else:
                     patches.append((len(words), value))
             elif kind == "step":
@@ -355,6 +358,7 @@ class Program:
             words.append(word)
         table = np.array([w if -(2**63) <= w < 2**63 else w - 2**64 for w in words], np.int64)
         self.tables.append(table)
+        self.addresses += [(table, index, value) for index, value in places]
         name, at = f"k{number}", f"T{number}"
         self.names[name], self.names[at] = kernel.run, native.address(table)
         for index, value in patches:
@@ -408,6 +412,31 @@ class Program:
 
         args = [text(one) for one in node.args] + [f"{key}={text(one)}" for key, one in node.named.items()]
         return f"{name}({', '.join(args)})", bound
+
+    def _instructions(self, number, step):
+        """A step as instructions of `loops`: a kernel, or the loop of a ufunc; [None] where it is neither."""
+        if step.region is not None:
+            missing = [operand.value for operand in step.source.operands if operand.value not in self.arrays]
+            return [None] if missing else [(0, self.kernels[step].run.place, native.address(self.tables[-1]), 0, 0, 0)]
+        node = step.node
+        if all(value in self.arrays for value in node.outputs) and node.kind == VIEW:
+            return []
+        if node.function is not np.matmul or not self._is_static(step, node.outputs[0]):
+            return [None]
+        values = [*node.args, *node.outputs]
+        if not all(value in self.arrays and value.ndim == 2 for value in values):
+            return [None]
+        arrays = [self.arrays[value] for value in values]
+        code = native.loop(np.matmul, tuple([array.dtype for array in arrays]))
+        if code is None:
+            return [None]
+        places = np.array([native.address(array) for array in arrays], np.int64)
+        (n, k), m = arrays[0].shape, arrays[1].shape[1]
+        sizes = np.array([1, n, k, m], np.int64)
+        steps = np.array([0, 0, 0, *[stride for array in arrays for stride in array.strides]], np.int64)
+        self.tables += [places, sizes, steps]
+        self.addresses += [(places, index, value) for index, value in enumerate(values)]
+        return [(1, *code, *[native.address(one) for one in (places, sizes, steps)])]
 
     # -- calls ---------------------------------------------------------------------------------------------
 

@@ -14,11 +14,11 @@ import numpy as np
 from eagerdl.autograd import dispatch
 from eagerdl.errors import NUMPY_FOLDER, PACKAGE_FOLDER, TracingError
 from eagerdl.jit.graph import CALL, CHECK, VIEW, Graph, Node, Value
+from eagerdl.jit.running import current, switch_to
 from eagerdl.jit.traced import Traced, examples
 from eagerdl.tensor import Tensor
 from eagerdl.variable import Variable
 
-_local = threading.local()
 _slots = {"_array": Tensor.__dict__["_array"], "_now": Variable.__dict__["_now"]}
 _lock = threading.Lock()
 _running = 0  # traces in all threads
@@ -26,11 +26,6 @@ _running = 0  # traces in all threads
 
 class VariableMade(BaseException):
     """A variable came into being while a function was traced for the first time: this call has to run eagerly."""
-
-
-def current():
-    """The trace under way in this thread, or None."""
-    return getattr(_local, "trace", None)
 
 
 class Trace:
@@ -83,7 +78,7 @@ class Trace:
             self.read(variable, _slots["_array"].__get__(variable))
         if not isinstance(array, Traced):
             array = Traced(self, array, self.constant(array))
-        self.own(array)
+        array = self.own(array)
         array.writable = False
         self.variables[variable] = array
         self.memos.pop(variable, None)
@@ -92,16 +87,20 @@ class Trace:
     # -- what is computed -----------------------------------------------------------------------------
 
     def own(self, traced):
-        """Checks that a traced array belongs to this trace."""
+        """A traced array as one of this trace.
+
+        Raises:
+            TracingError: if it belongs to another one.
+        """
         if traced.trace is not self:
             raise TracingError.at("a tensor of a trace cannot be used outside of it", f"a tensor of shape {traced.shape} came from "
                                   f"the trace of {traced.trace.where}", "return it from the function, or keep it in a Variable")  # fmt: skip
+        return traced
 
     def encode(self, tree):
         """Nested arguments with Values in the place of arrays."""
         if isinstance(tree, Traced):
-            self.own(tree)
-            return tree.value
+            return self.own(tree).value
         if isinstance(tree, np.ndarray):
             return self.constant(tree)
         if isinstance(tree, tuple):
@@ -161,14 +160,13 @@ class Trace:
     @contextlib.contextmanager
     def running(self):
         """A context in which this thread traces."""
-        before = current()
         _shadow_variables()
-        _local.trace = self
+        before = switch_to(self)
         try:
             with np.errstate(all="ignore"):  # infinities and NaNs are results
                 yield self
         finally:
-            _local.trace = before
+            switch_to(before)
             _show_variables()
 
     def finish(self):
@@ -257,11 +255,11 @@ def _show_variables():
 @contextlib.contextmanager
 def outside():
     """A context in which this thread does not trace."""
-    before, _local.trace = current(), None
+    before = switch_to(None)
     try:
         yield
     finally:
-        _local.trace = before
+        switch_to(before)
 
 
 def _as_a_whole(primitive, arrays, params):

@@ -10,6 +10,7 @@ from numpy.lib.mixins import NDArrayOperatorsMixin
 
 from eagerdl.devices import StandIn
 from eagerdl.errors import TracingError
+from eagerdl.jit.running import current
 from eagerdl.jit.graph import CALL, ELEMENTWISE, REDUCE, VIEW, is_gufunc
 
 
@@ -77,13 +78,13 @@ class Traced(NDArrayOperatorsMixin, StandIn):
             target = target[0] if isinstance(target, tuple) else target
             if out is not None:
                 target = out[0]
-            return self._into(target, reduce(self.trace, ufunc, inputs[0], axis, **named))
+            return self._into(target, reduce(ufunc, inputs[0], axis, **named))
         if method != "__call__":
             if method == "at":
                 self._refuse()
-            return self._into(out and out[0], call(self.trace, getattr(ufunc, method), inputs, named))
+            return self._into(out and out[0], call(getattr(ufunc, method), inputs, named))
         kind = ELEMENTWISE if ufunc.nout == 1 and not is_gufunc(ufunc) and not named else CALL
-        result = call(self.trace, ufunc, inputs, named, kind)
+        result = call(ufunc, inputs, named, kind)
         return self._into(out[0], result) if out is not None else result
 
     def __array_function__(self, function, types, args, named):
@@ -94,16 +95,16 @@ class Traced(NDArrayOperatorsMixin, StandIn):
             self._refuse()
         target = named.pop("out", None) if "out" in named else None
         if name == "where" and len(args) == 3:
-            return call(self.trace, function, args, named, ELEMENTWISE)
+            return call(function, args, named, ELEMENTWISE)
         if name in ("zeros_like", "empty_like", "ones_like", "full_like"):
-            return self.trace.fresh(function(*examples(args), **examples(named)))
-        return self._into(target, call(self.trace, function, args, named, VIEW if name in VIEWS else CALL))
+            return under_way().fresh(function(*examples(args), **examples(named)))
+        return self._into(target, call(function, args, named, VIEW if name in VIEWS else CALL))
 
     def _into(self, target, result):
         """`result`, written into `target` where an ``out=`` was given."""
         if target is None:
             return result
-        if not isinstance(target, Traced) or not target.writable or target.trace is not self.trace:
+        if not isinstance(target, Traced) or not target.writable or target.trace is not current():
             self._refuse()
         if target.shape != result.shape or target.dtype != result.dtype:
             self._refuse()
@@ -117,12 +118,12 @@ class Traced(NDArrayOperatorsMixin, StandIn):
         return self
 
     def __getitem__(self, key):
-        return call(self.trace, getitem, (self, key), {}, VIEW)
+        return call(getitem, (self, key), {}, VIEW)
 
     def __setitem__(self, key, value):
-        if not self.writable:
+        if not self.writable or self.trace is not current():
             self._refuse()
-        result = call(self.trace, with_items, (self, key, value), {})
+        result = call(with_items, (self, key, value), {})
         np.copyto(self.example, result.example)
         self.value = result.value
 
@@ -132,30 +133,30 @@ class Traced(NDArrayOperatorsMixin, StandIn):
         dtype = np.dtype(dtype)
         if dtype == self.dtype and not copy:
             return self
-        return call(self.trace, cast, (self, dtype), {}, ELEMENTWISE)
+        return call(cast, (self, dtype), {}, ELEMENTWISE)
 
     def reshape(self, *shape, order="C", copy=None):
         shape = shape[0] if len(shape) == 1 else shape
-        return call(self.trace, np.reshape, (self, shape), {} if order == "C" else {"order": order}, VIEW)
+        return call(np.reshape, (self, shape), {} if order == "C" else {"order": order}, VIEW)
 
     def transpose(self, *axes):
         axes = axes[0] if len(axes) == 1 and not isinstance(axes[0], int) else axes or None
-        return call(self.trace, np.transpose, (self, axes), {}, VIEW)
+        return call(np.transpose, (self, axes), {}, VIEW)
 
     def _view_method(name):  # noqa: N805
         def method(self, *args, **named):
-            return call(self.trace, getattr(np, name), (self, *args), named, VIEW)
+            return call(getattr(np, name), (self, *args), named, VIEW)
 
         return method
 
     swapaxes, squeeze, ravel, diagonal = map(_view_method, ("swapaxes", "squeeze", "ravel", "diagonal"))
 
     def view(self, dtype):
-        return call(self.trace, view_as, (self, np.dtype(dtype)), {}, VIEW)
+        return call(view_as, (self, np.dtype(dtype)), {}, VIEW)
 
     def _reduction(ufunc):  # noqa: N805
         def method(self, axis=None, dtype=None, out=None, keepdims=False, **named):
-            return self._into(out, reduce(self.trace, ufunc, self, axis, dtype, keepdims, **named))
+            return self._into(out, reduce(ufunc, self, axis, dtype, keepdims, **named))
 
         return method
 
@@ -163,7 +164,7 @@ class Traced(NDArrayOperatorsMixin, StandIn):
 
     def _extreme(ufunc):  # noqa: N805
         def method(self, axis=None, out=None, keepdims=False, **named):
-            return self._into(out, reduce(self.trace, ufunc, self, axis, None, keepdims, **named))
+            return self._into(out, reduce(ufunc, self, axis, None, keepdims, **named))
 
         return method
 
@@ -173,7 +174,7 @@ class Traced(NDArrayOperatorsMixin, StandIn):
         function = getattr(np.ndarray, name)
 
         def method(self, *args, out=None, **named):
-            return self._into(out, call(self.trace, function, (self, *args), named))
+            return self._into(out, call(function, (self, *args), named))
 
         return method
 
@@ -186,19 +187,19 @@ class Traced(NDArrayOperatorsMixin, StandIn):
 
     def clip(self, min=None, max=None, out=None):
         if min is None or max is None:
-            return self._into(out, call(self.trace, np.ndarray.clip, (self, min, max), {}))
-        return self._into(out, call(self.trace, CLIP, (self, min, max), {}, ELEMENTWISE))
+            return self._into(out, call(np.ndarray.clip, (self, min, max), {}))
+        return self._into(out, call(CLIP, (self, min, max), {}, ELEMENTWISE))
 
     def copy(self, order="C"):
-        return call(self.trace, np.array, (self,), {"order": order, "copy": True})
+        return call(np.array, (self,), {"order": order, "copy": True})
 
     def conj(self):
-        return self if self.dtype.kind != "c" else call(self.trace, np.conjugate, (self,), {}, ELEMENTWISE)
+        return self if self.dtype.kind != "c" else call(np.conjugate, (self,), {}, ELEMENTWISE)
 
     conjugate = conj
 
     def _part(name):  # noqa: N805
-        return property(lambda self: call(self.trace, getattr(np, name), (self,), {}, VIEW))
+        return property(lambda self: call(getattr(np, name), (self,), {}, VIEW))
 
     real, imag = _part("real"), _part("imag")
     T = property(transpose)
@@ -244,16 +245,29 @@ def with_items(x, key, value):
     return out
 
 
-def reduce(trace, ufunc, x, axis, dtype=None, keepdims=False, **named):
+def reduce(ufunc, x, axis, dtype=None, keepdims=False, **named):
     """A node for ``ufunc.reduce``."""
     named = {"axis": axis, "dtype": dtype, "keepdims": bool(keepdims), **named}
-    return call(trace, ufunc.reduce, (x,), named, REDUCE, label=f"{ufunc.__name__}.reduce")
+    return call(ufunc.reduce, (x,), named, REDUCE, label=f"{ufunc.__name__}.reduce")
 
 
-def call(trace, function, args, named, kind=CALL, label=None):
+def call(function, args, named, kind=CALL, label=None):
     """Runs a function on the examples and adds a node for it to the graph."""
     result = function(*examples(args), **examples(named))
-    return trace.add(kind, function, args, named, result, label)
+    return under_way().add(kind, function, args, named, result, label)
+
+
+def under_way():
+    """The trace that this thread is in.
+
+    Raises:
+        TracingError: if it is in none: a traced array got out.
+    """
+    trace = current()
+    if trace is None:
+        raise TracingError.at("a tensor of a traced function means something inside of it only", "it was used after the trace",
+                              "return it from the function, or assign it to a Variable")  # fmt: skip
+    return trace
 
 
 def examples(tree):

@@ -4,6 +4,7 @@ import builtins
 import functools
 import math
 import re
+from typing import Any
 
 import numpy as np
 
@@ -19,6 +20,11 @@ from eagerdl.tree import flatten, map_structure
 __all__ = [
     "associative_scan", "cond", "fori_loop", "map", "scan", "switch", "vectorize", "vectorized_map", "while_loop",
 ]  # fmt: skip
+
+
+# Set by `jit`: the same functions for values of a trace. While a function is traced, loops and branches are parts of its graph;
+# ``staged.now()`` says whether one is traced in this thread.
+staged: Any = None
 
 
 def _truth(where, value):
@@ -60,6 +66,8 @@ def cond(pred, true_fn, false_fn):
             raise DTypeError(
                 "cond", f"{name} must be a function", f"got {type(function).__name__}", "wrap it: lambda: value"
             )
+    if staged is not None and staged.now() and staged.is_traced(pred):
+        return staged.cond(pred, true_fn, false_fn)
     return true_fn() if _truth("cond", pred) else false_fn()
 
 
@@ -86,6 +94,8 @@ def switch(index, branches, *operands):
         raise DTypeError(
             "switch", "one integer is needed as index", f"got {index.shape} {index.dtype}", "cast it to int32"
         )
+    if staged is not None and staged.now() and staged.is_traced(index):
+        return staged.switch("switch", index, list(branches), operands)
     return branches[builtins.min(builtins.max(int(index), 0), len(branches) - 1)](*operands)
 
 
@@ -111,6 +121,9 @@ def while_loop(cond, body, loop_vars, maximum_iterations=None):
     single = not isinstance(loop_vars, tuple | list)
     state = (loop_vars,) if single else tuple(loop_vars)
     state = tuple(map_structure(convert_to_tensor, one) for one in state)
+    if staged is not None and staged.now():
+        state = staged.while_loop(cond, body, state, maximum_iterations, single)
+        return state[0] if single else type(loop_vars)(state) if isinstance(loop_vars, list) else state
     count = 0
     while (maximum_iterations is None or count < maximum_iterations) and _truth("while_loop", cond(*state)):
         new = body(*state)
@@ -137,6 +150,8 @@ def fori_loop(lower, upper, body_fun, init_val):
         Tensor(shape=(), dtype=int32, 10)
     """
     value = map_structure(convert_to_tensor, init_val)
+    if staged is not None and staged.now():
+        return staged.fori_loop(lower, upper, body_fun, value)
     for i in builtins.range(int(lower), int(upper)):
         new = body_fun(convert_to_tensor(i), value)
         _same_structure("fori_loop", "body_fun", value, new)
@@ -198,6 +213,8 @@ def scan(f, init, xs=None, length=None, reverse=False, unroll=1):
     xs = map_structure(lambda x: None if x is None else convert_to_tensor(x), xs)
     n = _length("scan", xs, length)
     carry = map_structure(convert_to_tensor, init)
+    if n and staged is not None and staged.now():
+        return staged.scan(f, carry, xs, n, reverse)
     ys = []
     for i in builtins.range(n - 1, -1, -1) if reverse else builtins.range(n):
         result = f(carry, map_structure(lambda x, i=i: None if x is None else x[i], xs))

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 
 from eagerdl.errors import PackageError
-from eagerdl.models.layout import layered
+from eagerdl.drawing.layout import layered
 
 SIZE, LINE, PADDING, ROUND = 12.0, 17.0, 8.0, 3.0  # of letters, of rows of text, beside text, of corners
 FRAME = (12.0, 26.0, 12.0, 12.0)  # room around what a frame holds: left, top, right, bottom
