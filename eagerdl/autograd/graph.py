@@ -285,7 +285,7 @@ def held(x, whole):
 
 
 def attach(primitive, out, inputs, params, parents, recording):
-    """Makes the node of an op, which the tensor `out` holds if there is one result."""
+    """Makes the node of an op with the result `out`, a tensor or a tuple of them."""
     node = Node()
     node.primitive = primitive
     node.inputs = inputs

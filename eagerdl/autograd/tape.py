@@ -395,14 +395,35 @@ def sweep(core, targets, cotangents, sources, consume=False):
         sources: nodes, or None for what was never on a tape.
         consume: whether nodes that only this tape holds are freed on the way.
     """
-    parents, wanted = [*map(node_of, targets)], set(sources)
+    wanted = set(sources)
     all_lead = core.watches_only(wanted)
-    follow = core.has if all_lead else leading(parents, wanted, core).__contains__
-    needs, backs = [*map(follow, parents)], cotangents
+    follow = core.has if all_lead else leading([y._node for y in targets], wanted, core).__contains__
     pending, heap = {}, []  # node -> cotangent so far; (-serial, node) of those that have parents
-    while True:
+    for y, g in zip(targets, cotangents):
+        node = y._node
+        if node in pending:
+            pending[node] = pending[node] + g
+        elif follow(node):
+            pending[node] = g
+            if node.primitive is not None:
+                heappush(heap, (-node.serial, node))
+    while heap:
+        node = heappop(heap)[1]
+        g = pending[node] if node in wanted else pending.pop(node)
+        parents, out, mine = node.parents, node.out, node.recording is core
+        if mine and all_lead:
+            needs = parents  # of what its tape recorded alone, it follows all
+        else:
+            needs = [*map(follow, parents)]
+            if True not in needs:  # a source, at which the sweep ends
+                continue
+        if out is not None:
+            out = node.revive()
+            if g.__class__ is Results:
+                g = tuple([g.get(index) for index in range(node.out if out is None else len(out))])
+        backs = node.primitive.pull(g, out, needs, node.inputs, node.params)
         for parent, need, back in zip(parents, needs, backs):
-            if not need or back is None:
+            if back is None or not need:
                 continue
             if parent in pending:
                 pending[parent] = pending[parent] + back
@@ -410,21 +431,7 @@ def sweep(core, targets, cotangents, sources, consume=False):
                 pending[parent] = back
                 if parent.primitive is not None:
                     heappush(heap, (-parent.serial, parent))
-        if not heap:
-            return [*map(pending.get, sources)]
-        node = heappop(heap)[1]
-        g = pending[node] if node in wanted else pending.pop(node)
-        parents = node.parents
-        if all_lead and node.recording is core:
-            needs = parents  # its tape follows all that are there
-        else:
-            needs = [*map(follow, parents)]
-            if True not in needs:  # a source, at which the sweep ends
-                parents = ()
-                continue
-        out = None if node.out is None else node.revive()
-        if g.__class__ is Results:
-            g = tuple([g.get(index) for index in range(node.out if out is None else len(out))])
-        backs = node.primitive.pull(g, out, needs, node.inputs, node.params)
-        if consume and node.recording is core:
-            node.clear()  # frees what was saved, while the sweep goes on
+        if consume and mine:  # frees what was saved, while the sweep goes on
+            node.inputs = node.parents = ()
+            node.out = node.recording = None
+    return [*map(pending.get, sources)]
