@@ -268,7 +268,7 @@ def admit(node, recording):
 
 def held(x, whole):
     """What a node holds of an input: as a `whole` the tensor itself, of a variable, which may be assigned, the value now."""
-    if x.__class__ in SCALARS:
+    if x.__class__ in SCALARS or (whole and x.__class__ is Tensor):
         return x
     if not whole:
         array = x._array
@@ -276,32 +276,10 @@ def held(x, whole):
         spec.shape = array.shape
         spec.dtype = array.dtype
         return spec
-    if x.__class__ is Tensor:
-        return x
     now = x._now
     if now is None:
         now = x._now = from_array(x._array, x._node)
     return now
-
-
-def attach(primitive, out, inputs, params, parents, recording):
-    """Makes the node of an op with the result `out`, a tensor or a tuple of them."""
-    node = Node()
-    node.primitive = primitive
-    node.inputs = inputs
-    node.params = params
-    node.parents = parents
-    node.recording = recording
-    node.serial = next(serials)
-    recording.nodes.append(weak(node))
-    if out.__class__ is tuple:
-        node.out = tuple([one._array for one in out]) if primitive.keeps_out else len(out)
-        for index, one in enumerate(out):
-            one._node = pick(node, index)
-    else:
-        node.out = out._array if primitive.keeps_out else None
-        out._node = node
-    return node
 
 
 def record_unary(primitive, out, x, params):
@@ -312,8 +290,16 @@ def record_unary(primitive, out, x, params):
     parent = x._node
     if (parent.recording is not recording and not admit(parent, recording)) or recording.forward:
         record(primitive, out, (x,), params)
-    else:
-        attach(primitive, out, (held(x, primitive.keeps[0]),), params, (parent,), recording)
+        return
+    node = out._node = Node()
+    node.primitive = primitive
+    node.inputs = (held(x, primitive.keeps[0]),)
+    node.params = params
+    node.parents = (parent,)
+    node.out = out._array if primitive.keeps_out else None
+    node.recording = recording
+    node.serial = next(serials)
+    recording.nodes.append(weak(node))
 
 
 def record_binary(primitive, out, x1, x2):
@@ -331,9 +317,17 @@ def record_binary(primitive, out, x1, x2):
         or recording.forward
     ):
         record(primitive, out, (x1, x2), ())
-    else:
-        one, two = primitive.keeps
-        attach(primitive, out, (held(x1, one), held(x2, two)), (), (left, right), recording)
+        return
+    one, two = primitive.keeps
+    node = out._node = Node()
+    node.primitive = primitive
+    node.inputs = held(x1, one), held(x2, two)
+    node.params = ()
+    node.parents = left, right
+    node.out = out._array if primitive.keeps_out else None
+    node.recording = recording
+    node.serial = next(serials)
+    recording.nodes.append(weak(node))
 
 
 def record(primitive, out, inputs, params):
@@ -353,7 +347,21 @@ def record(primitive, out, inputs, params):
         if not any(parents):
             return
     keeps = primitive.keeps or (primitive.keep_all,) * len(inputs)
-    node = attach(primitive, out, tuple(map(held, inputs, keeps)), params, parents, recording)
+    node = Node()
+    node.primitive = primitive
+    node.inputs = tuple(map(held, inputs, keeps))
+    node.params = params
+    node.parents = parents
+    node.recording = recording
+    node.serial = next(serials)
+    recording.nodes.append(weak(node))
+    if out.__class__ is tuple:
+        node.out = tuple([one._array for one in out]) if primitive.keeps_out else len(out)
+        for index, one in enumerate(out):
+            one._node = pick(node, index)
+    else:
+        node.out = out._array if primitive.keeps_out else None
+        out._node = node
     if recording.forward:
         for core in recording.forward:
             core.accumulator().push(node, inputs, out)

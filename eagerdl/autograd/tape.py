@@ -151,10 +151,12 @@ class GradientTape(Recorder):
                 raise ArgumentError(where, "one output gradient per target is needed",
                                     f"got {len(given)} for {len(targets)}", "pass the structure of `target`")  # fmt: skip
             cotangents = [ones_like(y) if g is None else _cotangent(where, y, g) for y, g in zip(targets, given)]
+        once = not self._persistent
         try:
-            found = sweep(self._core, targets, cotangents, [*map(node_of, leaves)], not self._persistent)
+            found = sweep(self._core, targets, cotangents, [*map(node_of, leaves)], once)
         finally:
-            self._done()
+            if once:
+                self._core.finish()
         if unconnected_gradients != "none":
             found = [_or_unconnected(g, x, unconnected_gradients) for g, x in zip(found, leaves)]
         return found[0] if build is None else build(found)
@@ -287,17 +289,14 @@ class GradientTape(Recorder):
             except NotBatched:
                 rows = [sweep(self._core, [y], [basis[i]], nodes) for i in range(n)]
         finally:
-            self._done()
+            if not self._persistent:
+                self._core.finish()
         return [
             None
             if all(g is None for g in column)
             else Tensor._pack([zeros_like(x) if g is None else g for g in column])
             for x, column in zip(leaves, zip(*rows))
         ]
-
-    def _done(self):
-        if not self._persistent:
-            self._core.finish()
 
 
 def _require_differentiable(where, x, what="tensor"):
@@ -337,12 +336,9 @@ _one = {}  # dtype -> the array of shape () that holds 1
 def ones_like(y):
     """A tensor of ones with the shape, dtype and device of `y`."""
     array = y._array
-    if array.__class__ is np.ndarray and not array.shape:
-        found = _one.get(array.dtype)
-        if found is None:
-            found = _one[array.dtype] = np.ones((), array.dtype)
-        return from_array(found)
-    return from_array(devices.module_of(array).ones(array.shape, array.dtype))
+    if array.shape or array.__class__ is not np.ndarray:
+        return from_array(devices.module_of(array).ones(array.shape, array.dtype))
+    return from_array(_one.get(array.dtype) or _one.setdefault(array.dtype, np.ones((), array.dtype)))
 
 
 def _or_unconnected(g, x, unconnected):
