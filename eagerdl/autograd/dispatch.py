@@ -12,7 +12,7 @@ import numpy as np
 
 from eagerdl import devices
 from eagerdl.autograd.graph import SCALARS, record, record_binary, record_unary
-from eagerdl.dtypes import INEXACT_SET, keep
+from eagerdl.dtypes import INEXACT_SET, keep  # noqa: F401 (BINDER names it)
 from eagerdl.errors import ArgumentError, DeviceError, DTypeError
 from eagerdl.tensor import Tensor, from_array, holds_tensor, new_tensor, to_array
 from eagerdl.variable import Variable

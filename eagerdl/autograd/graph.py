@@ -12,8 +12,6 @@ import math
 import operator
 import weakref
 
-import numpy as np
-
 from eagerdl.arrays import PYTHON_SCALARS
 from eagerdl.dtypes import INEXACT_SET
 from eagerdl.tensor import Tensor, from_array
@@ -268,18 +266,21 @@ def admit(node, recording):
 
 def held(x, whole):
     """What a node holds of an input: as a `whole` the tensor itself, of a variable, which may be assigned, the value now."""
-    if x.__class__ in SCALARS or (whole and x.__class__ is Tensor):
+    if x.__class__ is Tensor:
+        if whole:
+            return x
+    elif x.__class__ in SCALARS:
         return x
-    if not whole:
-        array = x._array
-        spec = new_spec()
-        spec.shape = array.shape
-        spec.dtype = array.dtype
-        return spec
-    now = x._now
-    if now is None:
-        now = x._now = from_array(x._array, x._node)
-    return now
+    elif whole:
+        now = x._now
+        if now is None:
+            now = x._now = from_array(x._array, x._node)
+        return now
+    array = x._array
+    spec = new_spec()
+    spec.shape = array.shape
+    spec.dtype = array.dtype
+    return spec
 
 
 def record_unary(primitive, out, x, params):

@@ -316,7 +316,9 @@ def _pull_of(primitive, rules, what):
         single, asked = len(primitive.tensors) == 1 and not primitive.variadic, primitive.asked(rules, what)
         return written(f"(rule0({asked}),)" if single else f"rule0({asked})")(rules)
     if len(rules) != len(primitive.tensors):
-        raise TypeError(f"op {primitive.name!r} has {len(primitive.tensors)} inputs and {len(rules)} rules in its {what}")
+        raise TypeError(
+            f"op {primitive.name!r} has {len(primitive.tensors)} inputs and {len(rules)} rules in its {what}"
+        )
     terms = [_term(primitive, rule, i, what) for i, rule in enumerate(rules)]
     if len(terms) > 1:
         terms = [f"{term} if needs[{i}] else None" for i, term in enumerate(terms)]

@@ -266,10 +266,10 @@ class GradientTape(Recorder):
             if not isinstance(y, Tensor):
                 raise TapeError(where, "a target must be a tensor", f"got {type(y).__name__}",
                                 "compute it with ops of eagerdl; np functions and .numpy() leave the tape")  # fmt: skip
-            if y.dtype not in INEXACT_SET:
+            if y._array.dtype not in INEXACT_SET:
                 _require_differentiable(where, y, "target")
         for x in leaves:
-            if not isinstance(x, Tensor) or x.dtype not in INEXACT_SET:
+            if not isinstance(x, Tensor) or x._array.dtype not in INEXACT_SET:
                 _require_differentiable(where, x, "source")
         if self._recording and not self._persistent:
             self.__exit__()
