@@ -127,7 +127,7 @@ BINDER = """
 def bind(primitive, forward, any_dtype, records):
     def call(x, {params}/, *more, **named):
         if named or more or {last} is MISSING:
-            x, params = complete(primitive, call.__defaults__, (x, {params}), more, named)
+            x, params = completed(primitive, call.__defaults__, (x, {params}), more, named)
             return call(x, *params)
         if x.__class__ is Tensor or x.__class__ is Variable:
             a = x._array
@@ -148,7 +148,7 @@ def bind(primitive, forward, any_dtype, records):
 """
 
 
-def complete(primitive, defaults, args, more, named):
+def completed(primitive, defaults, args, more, named):
     """The tensor and all parameters of a call that names some of them, or does not fit."""
     while args and args[-1] is defaults[len(args) - 1] and not more:
         args = args[:-1]

@@ -296,13 +296,13 @@ def _back(g, slope, x):
 
 
 def _elementwise_push(primitive, partials):
-    slopes = [written(f"rule0({primitive.asked(d, 'partial')})")(d) if callable(d) else d for d in partials]
+    calls = [f"rule0({primitive.asked(d, 'partial')})" if callable(d) else None for d in partials]
 
     def push(out, inputs, tangents, params):
         total = None
-        for d, t in zip(slopes, tangents, strict=True):
+        for d, call, t in zip(partials, calls, tangents, strict=True):
             if t is not None:
-                slope = d(None, out, None, inputs, params) if callable(d) else d
+                slope = d if call is None else written(call)(d)(None, out, None, inputs, params)
                 term = t if slope.__class__ is int and slope == 1 else t * slope
                 total = term if total is None else total + term
         return total if total.shape == out.shape else total + zeros_like(out)

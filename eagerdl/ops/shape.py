@@ -121,9 +121,6 @@ def reshape(x, newshape=None, *, shape=None, copy=None):
     return _reshape(x, newshape if shape is None else shape)
 
 
-reshape.primitive = _reshape.primitive
-
-
 def _inverse(axes, ndim):
     if axes is None:
         return None
