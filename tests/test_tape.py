@@ -45,6 +45,23 @@ def test_untrainable_variables_and_integers_are_not_watched():
             tape.watch(count)
 
 
+def test_a_tape_records_what_is_computed_after_it_watches():
+    x, v = edl.constant(2.0), edl.Variable(3.0)
+    for _ in range(2):  # what an earlier tape watched makes no difference
+        with edl.GradientTape() as tape:
+            before = x * v
+            tape.watch(x)
+            after = x * v
+        assert float(tape.gradient([before, after], x)) == 3.0
+
+
+def test_the_value_of_a_variable_outlives_it_on_a_later_tape():
+    value = edl.Variable(2.0).value
+    with edl.GradientTape() as tape:
+        y = value * value
+    assert tape.gradient(y, value) is None
+
+
 def test_watch_accessed_variables_can_be_switched_off():
     a, b = edl.Variable(2.0), edl.Variable(3.0)
     with edl.GradientTape(watch_accessed_variables=False) as tape:

@@ -12,7 +12,7 @@ import numpy as np
 
 from eagerdl import devices
 from eagerdl.autograd.graph import SCALARS, record, record_binary, record_unary
-from eagerdl.dtypes import INEXACT_SET, keep
+from eagerdl.dtypes import INEXACT_SET, keep  # noqa: F401 (BINDER names it)
 from eagerdl.errors import ArgumentError, DeviceError, DTypeError, TracingError
 from eagerdl.tensor import Tensor, from_array, holds_tensor, new_tensor, to_array
 from eagerdl.variable import Variable
@@ -103,22 +103,38 @@ def bind_binary(primitive):
 
 def bind_unary_with_params(primitive):
     """An op of one tensor and parameters, such as an axis."""
-    forward, count, any_dtype = primitive.forward, len(primitive.params), primitive.promote is keep
-    records = primitive.pull is not None
-    rest = [primitive.defaults[have:] for have in range(count + 1)]  # what completes so many given parameters
-    rest = [None if inspect.Parameter.empty in defaults else defaults for defaults in rest]
+    defaults = (MISSING, *[MISSING if value is inspect.Parameter.empty else value for value in primitive.defaults])
+    needed = len(defaults) - defaults[::-1].index(MISSING)  # the tensor, and parameters without a default
+    any_dtype, records = primitive.promote is keep, primitive.pull is not None
+    call = binder_of(len(defaults) - 1, needed)(primitive, primitive.forward, any_dtype, records)
+    call.__defaults__ = defaults
+    return call
 
-    def call(x=MISSING, *params, **named):
-        have = len(params)
-        if named or x is MISSING or have > count or rest[have] is None:
-            (x,), params = primitive.arguments(() if x is MISSING else (x, *params), named)
-        elif have != count:
-            params += rest[have]
+
+@functools.cache
+def binder_of(count, needed):
+    """What makes the binder of an op with `count` parameters, of whose arguments the first `needed` have no default.
+
+    It is made from text, because to call with a tuple of unknown length costs more than all the rest of a binder.
+    """
+    names = [f"p{i}" for i in range(count)]
+    params, last = "".join(f"{name}, " for name in names), ["x", *names][needed - 1]
+    found = {}
+    exec(compile(BINDER.format(params=params, last=last), __file__, "exec"), globals(), found)
+    return found["bind"]
+
+
+BINDER = """
+def bind(primitive, forward, any_dtype, records):
+    def call(x, {params}/, *more, **named):
+        if named or more or {last} is MISSING:
+            x, params = completed(primitive, call.__defaults__, (x, {params}), more, named)
+            return call(x, *params)
         if x.__class__ is Tensor or x.__class__ is Variable:
             a = x._array
             if any_dtype or a.dtype in INEXACT_SET:
                 try:
-                    out = forward(a, *params)
+                    out = forward(a, {params})
                 except Exception:
                     out = None
                 if out is not None:
@@ -126,11 +142,19 @@ def bind_unary_with_params(primitive):
                     t._array = out if out.__class__ is ndarray else as_array(out)
                     t._node = None
                     if recorders and records and x._node is not None:
-                        record_unary(primitive, t, x, params)
+                        record_unary(primitive, t, x, ({params}))
                     return t
-        return general(primitive, (x,), params)
-
+        return general(primitive, (x,), ({params}))
     return call
+"""
+
+
+def completed(primitive, defaults, args, more, named):
+    """The tensor and all parameters of a call that names some of them, or does not fit."""
+    while args and args[-1] is defaults[len(args) - 1] and not more:
+        args = args[:-1]
+    (x,), params = primitive.arguments((*args, *more), named)
+    return x, params
 
 
 def bind_general(primitive):

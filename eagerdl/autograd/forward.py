@@ -4,7 +4,7 @@ import weakref
 
 from eagerdl import dtypes
 from eagerdl.autograd import graph
-from eagerdl.autograd.graph import PICK, Core
+from eagerdl.autograd.graph import PICK, Core, serials
 from eagerdl.autograd.primitive import zeros_like
 from eagerdl.autograd.tape import (
     GradientTape,
@@ -17,6 +17,22 @@ from eagerdl.autograd.tape import (
 from eagerdl.errors import ArgumentError
 from eagerdl.tensor import from_array
 from eagerdl.tree import flatten
+
+
+class ForwardCore(Core):
+    """The part of a forward accumulator that recordings and nodes refer to."""
+
+    __slots__ = ("accumulator", "serial")
+
+    def __init__(self, accumulator):
+        super().__init__(False)
+        self.accumulator = weakref.ref(accumulator)
+        self.serial = next(serials)  # inner ones have higher numbers
+        self.forward = (self,)
+
+    def finish(self):
+        super().finish()
+        self.forward = ()
 
 
 class ForwardAccumulator(Recorder):
@@ -47,8 +63,7 @@ class ForwardAccumulator(Recorder):
         if len(primals) != len(tangents):
             raise ArgumentError(where, "one tangent per primal is needed", f"got {len(tangents)} for {len(primals)}",
                                 "pass the structure of `primals`")  # fmt: skip
-        self._recording = False
-        self._core = Core(False, weakref.ref(self))
+        self._core = ForwardCore(self)
         self._tangents = weakref.WeakKeyDictionary()
         for x, t in zip(primals, tangents, strict=True):
             _require_differentiable(where, x, "primal")
@@ -56,18 +71,6 @@ class ForwardAccumulator(Recorder):
             watch(self._core, x)
             before = self._tangents.get(x._node)
             self._tangents[x._node] = t if before is None else before + t
-
-    def __enter__(self):
-        self._start()
-        return self
-
-    def __exit__(self, *exc):
-        self._stop()
-
-    def __del__(self):
-        core = getattr(self, "_core", None)
-        if core is not None and core.alive:
-            core.finish()
 
     def jvp(self, primals, unconnected_gradients="none"):
         """The tangent of a tensor computed inside the context, or of each tensor of a nested structure.

@@ -9,10 +9,8 @@ import contextvars
 import functools
 import itertools
 import math
+import operator
 import weakref
-from typing import NamedTuple
-
-import numpy as np
 
 from eagerdl.arrays import PYTHON_SCALARS
 from eagerdl.dtypes import INEXACT_SET
@@ -20,14 +18,16 @@ from eagerdl.tensor import Tensor, from_array
 from eagerdl.variable import Variable
 
 SCALARS = frozenset(PYTHON_SCALARS)
-new_tuple = tuple.__new__
 
 
-class Spec(NamedTuple):
+class Spec:
     """What a rule knows of an array whose values nobody kept: its shape and dtype."""
 
-    shape: tuple
-    dtype: np.dtype
+    __slots__ = ("dtype", "shape")
+
+    def __init__(self, shape, dtype):
+        self.shape = shape
+        self.dtype = dtype
 
     @property
     def ndim(self):
@@ -37,14 +37,17 @@ class Spec(NamedTuple):
     def size(self):
         return math.prod(self.shape)
 
+    def __repr__(self):
+        return f"Spec(shape={self.shape}, dtype={self.dtype})"
+
 
 class Node:
     """One recorded op: how a tensor was computed.
 
     `inputs` holds each input itself where a rule needs its values (a variable as the tensor that it was then), else a Spec of
-    it; numbers as they are. `out` is the array that came out where a rule needs it; for ops with several results a
-    tuple of them, or their number. It holds no tensor that came out, which would be a cycle. Later nodes have higher
-    serial numbers.
+    it; numbers as they are. `parents` holds the node of each input that the recording watches, else None. `out` is the
+    array that came out where a rule needs it; for ops with several results a tuple of them, or their number. It holds no
+    tensor that came out, which would be a cycle. Later nodes have higher serial numbers.
     """
 
     __slots__ = ("__weakref__", "inputs", "out", "params", "parents", "primitive", "recording", "serial")
@@ -68,37 +71,80 @@ class Node:
         return from_array(out, self)
 
 
-new_node = functools.partial(object.__new__, Node)
+new_spec = functools.partial(object.__new__, Spec)
 weak = weakref.ref
 spies = []  # functions that are shown the inputs of ops which were recorded by other tapes than those recording now
 serials = itertools.count(1)
 
 
 class Leaf(Node):
-    """Where a graph begins: a watched tensor, or a variable, whose leaf stays the same over assignments."""
+    """Where a graph begins: a watched tensor."""
+
+    __slots__ = ()
+
+    def __init__(self):
+        self.clear()
+        self.serial = 0
+
+
+class VariableLeaf(Leaf):
+    """Where a graph begins at a variable: one for life, over all assignments. Which tapes watch it, they know."""
 
     __slots__ = ("owner",)
 
-    def __init__(self, owner=None):
-        self.clear()
-        self.serial = 0
-        self.owner = None if owner is None else weakref.ref(owner)
+    def __init__(self, variable):
+        super().__init__()
+        self.owner = weak(variable)
+
+    def is_watched(self):
+        """True while a tape records that watches the variable."""
+        recording = active()
+        return recording is not None and any(core.has(self) for core in recording.members)
 
 
-class Core:
-    """The part of a tape, or of a forward accumulator, that recordings refer to."""
+class Recording:
+    """Tapes that record together; nodes refer to it to say who may ask for them.
 
-    __slots__ = ("accumulator", "alive", "auto", "serial", "shared", "solo", "tensors", "watched")
+    Attributes:
+        members: the cores of these tapes, a frozenset.
+        forward: those of them that are in forward mode, outer ones first.
+        auto: whether this is one tape, which watches trainable variables by itself.
+        watched: leaves of variables that all members are known to watch.
+        nodes: weak references to what was recorded.
+    """
 
-    def __init__(self, auto, accumulator=None):
-        self.serial = next(serials)  # inner tapes have higher numbers
-        self.auto = auto  # watches trainable variables by itself
-        self.accumulator = accumulator  # a weak reference, for forward mode
+    __slots__ = ("auto", "forward", "nodes", "watched")
+
+    def clear(self):
+        """Clears the nodes that are still held by someone."""
+        for node in map(operator.call, self.nodes):
+            if node is not None and node.recording is not None:
+                node.clear()
+        self.nodes = []
+
+
+class Core(Recording):
+    """The part of a tape that recordings and nodes refer to; it is what this tape records alone."""
+
+    __slots__ = ("alive", "shared", "tensors")
+
+    def __init__(self, auto):
+        self.auto = auto
         self.alive = True
+        self.forward = self.shared = self.tensors = ()  # recordings with others; weak references to watched nodes
         self.watched = {}  # the leaf of a variable -> the variable
-        self.tensors = ()  # weak references to the nodes of watched tensors
-        self.solo = Recording(frozenset((self,)), () if accumulator is None else (self,), self)
-        self.shared = []  # recordings together with other cores
+        self.nodes = []
+
+    @property
+    def members(self):
+        return frozenset((self,))
+
+    def has(self, node):
+        """True if this tape watches the leaf or recorded the op."""
+        if node is None:
+            return False
+        recording = node.recording
+        return recording is self or node in self.watched or (recording is not None and self in recording.members)
 
     def watches_only(self, nodes):
         """True if all that is watched, and still lives, is among `nodes`."""
@@ -109,38 +155,24 @@ class Core:
     def finish(self):
         """Nobody will ask any more: clears the nodes that no other tape may ask for."""
         self.alive = False
-        for leaf in self.watched:  # else variable, leaf, recording and this would hold each other
-            recording = leaf.recording
-            if recording is not None and self in recording.members:
-                leaf.recording = None
-        self.watched = {}
-        solo, self.solo = self.solo, None
-        solo.clear()
-        if self.shared:
-            for recording in self.shared:
-                _shared.pop(recording.members, None)
-                if not any(core.alive for core in recording.members):
-                    recording.clear()
-            self.shared = []
+        self.clear()
+        for recording in self.shared:
+            _shared.pop(recording.members, None)
+            if not any(core.alive for core in recording.members):
+                recording.clear()
+        self.shared = ()
 
 
-class Recording:
-    """A set of tapes that record together; nodes refer to it to say who may ask for them."""
+class Together(Recording):
+    """Several tapes that record at the same time."""
 
-    __slots__ = ("core", "forward", "members", "nodes")
+    __slots__ = ("members",)
 
-    def __init__(self, members, forward, core=None):
+    def __init__(self, members):
+        self.auto = False
         self.members = members
-        self.core = core  # the only one of them, where there is one
-        self.forward = forward  # those of them that are in forward mode, outer ones first
-        self.nodes = []  # weak references
-
-    def clear(self):
-        """Clears the nodes that are still held by someone."""
-        for reference in self.nodes:
-            node = reference()
-            if node is not None and node.recording is not None:
-                node.clear()
+        self.forward = tuple(sorted((core for core in members if core.forward), key=lambda core: core.serial))
+        self.watched = {}
         self.nodes = []
 
 
@@ -150,23 +182,17 @@ _active = contextvars.ContextVar("eagerdl_recording", default=None)  # each thre
 
 def recording_of(members):
     """The one Recording of these cores, None for none of them."""
-    if not members:
-        return None
-    if len(members) == 1:
-        (core,) = members
-        return core.solo
+    if len(members) < 2:
+        return next(iter(members), None)
     found = _shared.get(members)
     if found is None:
-        forward = sorted((core for core in members if core.accumulator is not None), key=lambda core: core.serial)
-        found = _shared[members] = Recording(members, forward)
+        found = _shared[members] = Together(members)
         for core in members:
-            core.shared.append(found)
+            core.shared += (found,)
     return found
 
 
-def active():
-    """The recording under way in this thread, or None."""
-    return _active.get()
+active, activate = _active.get, _active.set  # the recording under way in this thread, or None
 
 
 class pause:
@@ -176,20 +202,43 @@ class pause:
         self.cores = cores
 
     def __enter__(self):
-        self.before = current = _active.get()
+        self.before = current = active()
         rest = None if current is None or self.cores is None else recording_of(current.members.difference(self.cores))
-        _active.set(rest)
+        activate(rest)
 
     def __exit__(self, *exc):
         before = self.before
         if before is not None and not all(core.alive for core in before.members):  # one was used up meanwhile
             before = recording_of(frozenset(core for core in before.members if core.alive))
-        _active.set(before)
+        activate(before)
+
+
+class Results(dict):
+    """Cotangents of an op with several results, by their index; of results that nobody used there are none."""
+
+    def __add__(self, other):
+        both = Results(self)
+        for index, g in other.items():
+            both[index] = both[index] + g if index in both else g
+        return both
+
+
+class _Pick:
+    """Stands for a primitive in the nodes made by `pick`."""
+
+    name = "pick"
+
+    @staticmethod
+    def pull(g, out, needs, inputs, params):
+        return (Results({params[0]: g}),)
+
+
+PICK = _Pick()
 
 
 def pick(node, index):
     """The node of result number `index` of an op with several results."""
-    out = new_node()
+    out = Node()
     out.primitive = PICK
     out.parents = (node,)
     out.params = (index,)
@@ -200,56 +249,58 @@ def pick(node, index):
     return out
 
 
-class _Pick:
-    """Stands for a primitive in the nodes made by `pick`."""
-
-    name = "pick"
-
-
-PICK = _Pick()
+# -- recording ----------------------------------------------------------------------------------
 
 
 def admit(node, recording):
-    """True if all of `recording` watches `node` from now on: the first use of a variable under a tape of its own."""
-    if node.__class__ is not Leaf or node.owner is None or recording.core is None:
+    """True if all of `recording` watches the variable of this leaf; a tape alone does so from the first use on."""
+    if node.__class__ is not VariableLeaf:
         return False
+    if node in recording.watched:
+        return True
     variable = node.owner()
-    if not recording.core.auto or not variable.trainable or variable._array.dtype not in INEXACT_SET:
+    if not recording.auto or variable is None or not variable.trainable or variable._array.dtype not in INEXACT_SET:
         return False
-    recording.core.watched[node] = variable
-    node.recording = recording
+    recording.watched[node] = variable
     return True
 
 
-def kept(x):
-    """What a node holds of an input whose values a rule needs: itself; of a variable, which may be assigned, the value now."""
+def held(x, whole):
+    """What a node holds of an input: as a `whole` the tensor itself, of a variable, which may be assigned, the value now."""
     if x.__class__ is Tensor:
+        if whole:
+            return x
+    elif x.__class__ in SCALARS:
         return x
-    now = x._now
-    if now is None:
-        now = x._now = from_array(x._array, x._node)
-    return now
+    elif whole:
+        now = x._now
+        if now is None:
+            now = x._now = from_array(x._array, x._node)
+        return now
+    array = x._array
+    spec = new_spec()
+    spec.shape = array.shape
+    spec.dtype = array.dtype
+    return spec
 
 
 def record_unary(primitive, out, x, params):
     """`record` for one input and one result, both plain, where one recording watches: the common case, in few steps."""
-    recording = _active.get()
+    recording = active()
     if recording is None:
         return
     parent = x._node
     if (parent.recording is not recording and not admit(parent, recording)) or recording.forward:
         record(primitive, out, (x,), params)
         return
-    node = new_node()
-    a = x._array
-    node.inputs = (kept(x) if primitive.keeps[0] else new_tuple(Spec, (a.shape, a.dtype)),)
-    node.out = out._array if primitive.keeps_out else None
+    node = out._node = Node()
+    node.primitive = primitive
+    node.inputs = (held(x, primitive.keeps[0]),)
     node.params = params
     node.parents = (parent,)
-    node.primitive = primitive
+    node.out = out._array if primitive.keeps_out else None
     node.recording = recording
     node.serial = next(serials)
-    out._node = node
     recording.nodes.append(weak(node))
 
 
@@ -259,7 +310,7 @@ def record_binary(primitive, out, x1, x2):
     right = None if x2.__class__ in SCALARS else x2._node
     if left is None and right is None:
         return
-    recording = _active.get()
+    recording = active()
     if recording is None:
         return
     if (
@@ -269,66 +320,46 @@ def record_binary(primitive, out, x1, x2):
     ):
         record(primitive, out, (x1, x2), ())
         return
-    node = new_node()
-    keep_left, keep_right = primitive.keeps
-    node.inputs = (
-        x1
-        if x1.__class__ in SCALARS
-        else kept(x1)
-        if keep_left
-        else new_tuple(Spec, (x1._array.shape, x1._array.dtype)),
-        x2
-        if x2.__class__ in SCALARS
-        else kept(x2)
-        if keep_right
-        else new_tuple(Spec, (x2._array.shape, x2._array.dtype)),
-    )
-    node.out = out._array if primitive.keeps_out else None
+    one, two = primitive.keeps
+    node = out._node = Node()
+    node.primitive = primitive
+    node.inputs = held(x1, one), held(x2, two)
     node.params = ()
     node.parents = left, right
-    node.primitive = primitive
+    node.out = out._array if primitive.keeps_out else None
     node.recording = recording
     node.serial = next(serials)
-    out._node = node
     recording.nodes.append(weak(node))
 
 
 def record(primitive, out, inputs, params):
     """Gives the tensor `out` (a tuple of them for several results) its node, if a tape of this thread wants it."""
-    recording = _active.get()
+    recording = active()
     if recording is None or primitive.pull is None:
         return
-    wanted, mixed, parents = False, False, []
-    for x in inputs:
-        node = x._node if isinstance(x, Tensor) else None
-        parents.append(node)
-        if node is not None:
-            wanted = True
-            if node.recording is not recording:
-                mixed = True
-    if not wanted:
-        return
-    if mixed:
-        if spies:
-            spies[-1](inputs)
-        recording = _who_wants(recording, parents)
-        if recording is None:
+    parents = tuple([x._node if isinstance(x, Tensor) else None for x in inputs])
+    for node in parents:
+        if node is not None and node.recording is not recording and not admit(node, recording):
+            if spies:
+                spies[-1](inputs)
+            recording = _who_wants(recording, parents)
+            if recording is None:
+                return
+            parents = tuple([node if any(core.has(node) for core in recording.members) else None for node in parents])
+            break
+    else:
+        if not any(parents):
             return
-    node = new_node()
-    node.primitive = primitive
-    node.parents = tuple(parents)
     keeps = primitive.keeps or (primitive.keep_all,) * len(inputs)
-    node.inputs = tuple(
-        [
-            x if not isinstance(x, Tensor) else kept(x) if keep else Spec(x._array.shape, x._array.dtype)
-            for x, keep in zip(inputs, keeps)
-        ]
-    )
+    node = Node()
+    node.primitive = primitive
+    node.inputs = tuple(map(held, inputs, keeps))
     node.params = params
+    node.parents = parents
     node.recording = recording
     node.serial = next(serials)
     recording.nodes.append(weak(node))
-    if isinstance(out, tuple):
+    if out.__class__ is tuple:
         node.out = tuple([one._array for one in out]) if primitive.keeps_out else len(out)
         for index, one in enumerate(out):
             one._node = pick(node, index)
@@ -348,28 +379,14 @@ def _who_wants(recording, parents):
     wanted = set()
     members = recording.members
     for node in parents:
-        if node is None:
-            continue
-        if node.__class__ is Leaf and node.owner is not None:
-            variable = node.owner()
-            if variable is not None and variable.trainable and variable.dtype in INEXACT_SET:
-                for core in members:
-                    if core.auto and core.alive:
-                        core.watched[node] = variable
-            watching = {core for core in members if node in core.watched}
+        if node.__class__ is VariableLeaf:
+            watching = {core for core in members if core.alive and admit(node, core)}
             if watching == members:
-                node.recording = recording  # a memo for next time: variables belong to tapes by Core.watched
+                recording.watched.setdefault(node)  # for next time
             wanted |= watching
-        elif node.recording is not None:
+        elif node is not None and node.recording is not None:
             wanted |= members & node.recording.members
     return recording_of(frozenset(wanted))
 
 
-def belongs(node, core):
-    """True if `core` watches the leaf or recorded the op."""
-    if node.__class__ is Leaf and node.owner is not None:
-        return node in core.watched
-    return node.recording is not None and core in node.recording.members
-
-
-Variable._new_leaf = Leaf
+Variable._new_leaf = VariableLeaf

@@ -105,8 +105,8 @@ class Primitive:
         shown += [f"{name}={value!r}" for name, value in zip(self.params, params, strict=False)]
         return ", ".join(shown)
 
-    def rule(self, function, what):
-        """`function`, which names what it needs, as a function of (g, out, needs, inputs, params); notes what is kept."""
+    def asked(self, function, what):
+        """What the rule `function` names, as the text of the arguments of its call; notes what is kept."""
         plan = []
         for asked in function.__code__.co_varnames[: function.__code__.co_argcount]:
             name = asked.removesuffix("_spec")
@@ -127,19 +127,10 @@ class Primitive:
             else:
                 raise TypeError(f"op {self.name!r}: its {what} asks for {name!r}; there are g, out, needs, "
                                 f"{', '.join(self.tensors + self.params)}")  # fmt: skip
-        return caller(tuple(plan))(function)
+        return ", ".join(plan)
 
     def __repr__(self):
         return f"<Primitive {self.name} ({self.family})>"
-
-
-@functools.cache
-def caller(plan):
-    """A function that makes of a rule, which takes what `plan` names, one that takes (g, out, needs, inputs, params).
-
-    There are some dozens of plans for hundreds of rules, so that each is compiled once.
-    """
-    return eval(f"lambda rule: lambda g, out, needs, inputs, params: rule({', '.join(plan)})")
 
 
 # -- families -----------------------------------------------------------------------------------
@@ -168,10 +159,9 @@ def elementwise(forward, d=None, *, promote=None, dtype=None, tensors=None):
         primitive = Primitive("elementwise", body, forward, tensors=count, infer=infer, promote=policy,
                               same_dtype=dtype is None, lower=body)  # fmt: skip
         if d is not None:
-            partials = [_partial(primitive, one) for one in (d if isinstance(d, tuple) else (d,))]
-            if len(partials) != count:
-                raise TypeError(f"op {primitive.name!r} has {count} inputs and {len(partials)} partial derivatives")
-            primitive.pull, primitive.push = _elementwise_pull(partials), _elementwise_push(partials)
+            partials = d if isinstance(d, tuple) else (d,)
+            primitive.pull = _pull_of(primitive, partials, "partial derivatives")
+            primitive.push = _elementwise_push(primitive, partials)
         primitive.call = dispatch.bind(primitive, body)
         if isinstance(forward, np.ufunc):
             Tensor._ufuncs.setdefault(forward, primitive.call)
@@ -299,50 +289,20 @@ def zeros_like(x):
     return from_array(from_device.zeros(x.shape, x.dtype))
 
 
-def _partial(primitive, d):
-    return primitive.rule(d, "partial derivative") if callable(d) else d
-
-
-def _elementwise_pull(partials):
-    if len(partials) == 1:
-        (d,) = partials
-        return lambda g, out, needs, inputs, params: (_back(d, g, out, needs, inputs, params, inputs[0]),)
-
-    if len(partials) == 2:
-        left, right = partials
-
-        def pull_two(g, out, needs, inputs, params):
-            return (
-                _back(left, g, out, needs, inputs, params, inputs[0]) if needs[0] else None,
-                _back(right, g, out, needs, inputs, params, inputs[1]) if needs[1] else None,
-            )
-
-        return pull_two
-
-    def pull(g, out, needs, inputs, params):
-        return [
-            _back(d, g, out, needs, inputs, params, x) if need else None for d, need, x in zip(partials, needs, inputs)
-        ]
-
-    return pull
-
-
-def _back(d, g, out, needs, inputs, params, x):
-    """The cotangent of the input `x` of an elementwise op: g * d, with d conjugated if complex, as in TF."""
-    if d.__class__ is int:
-        g = g if d == 1 else -g if d == -1 else g * d
-    else:
-        slope = d(g, out, needs, inputs, params)
-        g = g * (slope.conj() if isinstance(slope, Tensor) and slope.dtype.kind == "c" else slope)
+def _back(g, slope, x):
+    """The cotangent of the input `x` of an elementwise op: g * slope, with the slope conjugated if complex, as in TF."""
+    g = g * (slope.conj() if isinstance(slope, Tensor) and slope.dtype.kind == "c" else slope)
     return g if g.shape == x.shape else unbroadcast(g, x)
 
 
-def _elementwise_push(partials):
+def _elementwise_push(primitive, partials):
+    calls = [f"rule0({primitive.asked(d, 'partial')})" if callable(d) else None for d in partials]
+
     def push(out, inputs, tangents, params):
         total = None
-        for d, t in zip(partials, tangents, strict=True):
+        for d, call, t in zip(partials, calls, tangents, strict=True):
             if t is not None:
-                slope = d(None, out, None, inputs, params) if callable(d) else d
+                slope = d if call is None else written(call)(d)(None, out, None, inputs, params)
                 term = t if slope.__class__ is int and slope == 1 else t * slope
                 total = term if total is None else total + term
         return total if total.shape == out.shape else total + zeros_like(out)
@@ -351,22 +311,35 @@ def _elementwise_push(partials):
 
 
 def _pull_of(primitive, rules, what):
-    """One function (g, out, needs, inputs, params) -> list of cotangents, from a rule or a tuple of them."""
-    if isinstance(rules, tuple):
-        if len(rules) != len(primitive.tensors):
-            raise TypeError(
-                f"op {primitive.name!r} has {len(primitive.tensors)} inputs and {len(rules)} rules in its {what}"
-            )
-        each = [None if one is None else primitive.rule(one, what) for one in rules]
+    """One function (g, out, needs, inputs, params) -> cotangents of the inputs, from a rule for each or one for all."""
+    if not isinstance(rules, tuple):
+        single, asked = len(primitive.tensors) == 1 and not primitive.variadic, primitive.asked(rules, what)
+        return written(f"(rule0({asked}),)" if single else f"rule0({asked})")(rules)
+    if len(rules) != len(primitive.tensors):
+        raise TypeError(
+            f"op {primitive.name!r} has {len(primitive.tensors)} inputs and {len(rules)} rules in its {what}"
+        )
+    terms = [_term(primitive, rule, i, what) for i, rule in enumerate(rules)]
+    if len(terms) > 1:
+        terms = [f"{term} if needs[{i}] else None" for i, term in enumerate(terms)]
+    return written(f"({', '.join(terms)},)", len(rules))(*rules)
 
-        def pull(g, out, needs, inputs, params):
-            return [
-                rule(g, out, needs, inputs, params) if need and rule is not None else None
-                for rule, need in zip(each, needs, strict=True)
-            ]
 
-        return pull
-    rule = primitive.rule(rules, what)
-    if len(primitive.tensors) == 1 and not primitive.variadic:
-        return lambda g, out, needs, inputs, params: (rule(g, out, needs, inputs, params),)
-    return rule
+def _term(primitive, rule, i, what):
+    """The text of the cotangent of input number `i`."""
+    slope = f"rule{i}({primitive.asked(rule, what)})" if callable(rule) else rule
+    if primitive.family != "elementwise" or rule is None:
+        return slope
+    if callable(rule):
+        return f"_back(g, {slope}, inputs[{i}])"
+    return f"unbroadcast({'g' if rule == 1 else '-g' if rule == -1 else f'g * {rule}'}, inputs[{i}])"
+
+
+@functools.cache
+def written(text, count=1):
+    """A function that makes of `count` rules the function (g, out, needs, inputs, params) -> `text`, in which they are called.
+
+    There are some dozens of such texts for hundreds of rules, so that each is compiled once.
+    """
+    rules = ", ".join([f"rule{i}" for i in range(count)])
+    return eval(f"lambda {rules}: lambda g, out, needs, inputs, params: {text}")

@@ -6,9 +6,11 @@ from heapq import heappop, heappush
 import numpy as np
 
 from eagerdl import devices, dtypes
-from eagerdl.autograd import dispatch, graph
-from eagerdl.autograd.graph import PICK, Core, Leaf, belongs, recording_of, weak
+from eagerdl.autograd import graph
+from eagerdl.autograd.dispatch import recorders
+from eagerdl.autograd.graph import Core, Leaf, Results, VariableLeaf, activate, active, recording_of, weak
 from eagerdl.autograd.primitive import zeros_like
+from eagerdl.dtypes import INEXACT_SET
 from eagerdl.errors import ArgumentError, DTypeError, NotBatched, ShapeError, TapeError
 from eagerdl.tensor import Tensor, batches, from_array, refuse_in_batch, to_array
 from eagerdl.tree import flatten
@@ -18,27 +20,39 @@ from eagerdl.variable import Variable
 class Recorder:
     """What tapes and accumulators share: they record between ``with`` and its end, in their own thread."""
 
-    def _start(self):
+    _core = None
+    _recording = False
+
+    def __enter__(self):
         if self._recording:
             raise TapeError(type(self).__name__, "a tape is entered once at a time", "it is recording already",
                             "leave its `with` block first, or make another")  # fmt: skip
         if batches:
             refuse_in_batch(type(self).__name__)
-        current, core = graph._active.get(), self._core
-        graph._active.set(core.solo if current is None else recording_of(current.members | {core}))
+        core, current = self._core, active()
+        if not core.alive:  # used up: begins anew
+            core = self._core = Core(core.auto)
+        activate(core if current is None else recording_of(current.members | {core}))
         self._recording = True
-        dispatch.recorders.append(None)
+        recorders.append(None)
+        return self
 
-    def _stop(self):
-        if not self._recording:
-            return
-        self._recording = False
-        current, core = graph._active.get(), self._core
-        if current is core.solo:
-            graph._active.set(None)
-        elif current is not None:
-            graph._active.set(recording_of(current.members - {core}))
-        dispatch.recorders.pop()
+    def __exit__(self, *exc):
+        if self._recording:
+            self._recording = False
+            core, current = self._core, active()
+            if current is core:
+                activate(None)
+            elif current is not None:
+                activate(recording_of(current.members - {core}))
+            recorders.pop()
+
+    def __del__(self):
+        core = self._core
+        if core is not None:
+            if core.alive:
+                core.finish()
+            core.watched = {}  # recordings with others may live on
 
 
 class GradientTape(Recorder):
@@ -62,21 +76,6 @@ class GradientTape(Recorder):
     def __init__(self, persistent=False, watch_accessed_variables=True):
         self._persistent = persistent
         self._core = Core(watch_accessed_variables)
-        self._recording = self._used = False
-
-    def __enter__(self):
-        if self._used:
-            self.reset()
-        self._start()
-        return self
-
-    def __exit__(self, *exc):
-        self._stop()
-
-    def __del__(self):
-        core = getattr(self, "_core", None)
-        if core is not None and core.alive:
-            core.finish()
 
     # -- what is recorded -----------------------------------------------------------------------
 
@@ -111,14 +110,11 @@ class GradientTape(Recorder):
     def reset(self):
         """Forgets everything recorded so far."""
         recording = self._recording
-        if recording:
-            self._stop()
-        if self._core.alive:
-            self._core.finish()
+        self.__exit__()
+        self._core.finish()
         self._core = Core(self._core.auto)
-        self._used = False
         if recording:
-            self._start()
+            self.__enter__()
 
     # -- derivatives ----------------------------------------------------------------------------
 
@@ -148,17 +144,19 @@ class GradientTape(Recorder):
         where = "GradientTape.gradient"
         targets, leaves, build = self._prepare(where, target, sources)
         if output_gradients is None:
-            cotangents = (ones_like(target),) if build is None else [ones_like(y) for y in targets]
+            cotangents = map(ones_like, targets)
         else:
             given = flatten(output_gradients)[0]
             if len(given) != len(targets):
                 raise ArgumentError(where, "one output gradient per target is needed",
                                     f"got {len(given)} for {len(targets)}", "pass the structure of `target`")  # fmt: skip
             cotangents = [ones_like(y) if g is None else _cotangent(where, y, g) for y, g in zip(targets, given)]
+        once = not self._persistent
         try:
-            found = sweep(self._core, targets, cotangents, [x._node for x in leaves], not self._persistent)
+            found = sweep(self._core, targets, cotangents, [*map(node_of, leaves)], once)
         finally:
-            self._done()
+            if once:
+                self._core.finish()
         if unconnected_gradients != "none":
             found = [_or_unconnected(g, x, unconnected_gradients) for g, x in zip(found, leaves)]
         return found[0] if build is None else build(found)
@@ -235,15 +233,15 @@ class GradientTape(Recorder):
             return "target and source have to be tensors"
         if not dtypes.is_inexact(target.dtype) or not dtypes.is_inexact(source.dtype):
             return f"integers and bools have no derivatives: target is {target.dtype}, source {source.dtype}"
-        if self._used:
+        if not self._core.alive:
             return "the tape is used up: make it persistent=True to ask more than once"
-        if source._node is None or not belongs(source._node, self._core):
+        if not self._core.has(source._node):
             if isinstance(source, Variable) and not source.trainable:
                 return f"variable {source.name} is not trainable, so it is not watched: call tape.watch(variable)"
             if isinstance(source, Variable):
                 return f"variable {source.name} was not used while the tape recorded"
             return "the source was not watched: call tape.watch(source) before computing from it"
-        if target._node is None or not belongs(target._node, self._core):
+        if not self._core.has(target._node):
             return ("the target was not computed from anything watched while the tape recorded: it is a constant, was computed "
                     "outside of the tape, or passed through stop_gradient, NumPy or an integer dtype")  # fmt: skip
         if source._node not in leading([target._node], {source._node}, self._core):
@@ -253,25 +251,28 @@ class GradientTape(Recorder):
     # -- inside ---------------------------------------------------------------------------------
 
     def _prepare(self, where, target, sources):
-        if self._used:
+        """The tensors in `target` and in `sources`, and what gives a list for these the structure of `sources`.
+
+        That is None for a single tensor. Ends the recording, unless the tape is persistent.
+        """
+        if not self._core.alive:
             raise TapeError(where, "a tape that is not persistent gives derivatives once", "this one is used up",
                             "make it with edl.GradientTape(persistent=True)")  # fmt: skip
-        if isinstance(target, Tensor) and isinstance(sources, Tensor):  # no structures to take apart
+        if isinstance(target, Tensor) and isinstance(sources, Tensor):
             targets, leaves, build = (target,), (sources,), None
-            plain = target._array.dtype in dtypes.INEXACT_SET and sources._array.dtype in dtypes.INEXACT_SET
         else:
             targets, (leaves, build) = flatten(target)[0], flatten(sources)
-            plain = False
-        if not plain:
-            for y in targets:
-                if not isinstance(y, Tensor):
-                    raise TapeError(where, "a target must be a tensor", f"got {type(y).__name__}",
-                                    "compute it with ops of eagerdl; np functions and .numpy() leave the tape")  # fmt: skip
+        for y in targets:
+            if not isinstance(y, Tensor):
+                raise TapeError(where, "a target must be a tensor", f"got {type(y).__name__}",
+                                "compute it with ops of eagerdl; np functions and .numpy() leave the tape")  # fmt: skip
+            if y._array.dtype not in INEXACT_SET:
                 _require_differentiable(where, y, "target")
-            for x in leaves:
+        for x in leaves:
+            if not isinstance(x, Tensor) or x._array.dtype not in INEXACT_SET:
                 _require_differentiable(where, x, "source")
-        if not self._persistent and self._recording:
-            self._stop()
+        if self._recording and not self._persistent:
+            self.__exit__()
         return targets, leaves, build
 
     def _pull_rows(self, y, basis, leaves):
@@ -280,8 +281,7 @@ class GradientTape(Recorder):
         All n go back together, as one cotangent that stands for a batch. An op whose rule looks at elements cannot do
         that; then they go one after another.
         """
-        nodes = [x._node for x in leaves]
-        n = len(basis)
+        nodes, n = [*map(node_of, leaves)], len(basis)
         try:
             try:
                 found = sweep(self._core, [y], [Tensor._batch(basis)], nodes) if n else [None] * len(nodes)
@@ -289,7 +289,8 @@ class GradientTape(Recorder):
             except NotBatched:
                 rows = [sweep(self._core, [y], [basis[i]], nodes) for i in range(n)]
         finally:
-            self._done()
+            if not self._persistent:
+                self._core.finish()
         return [
             None
             if all(g is None for g in column)
@@ -297,32 +298,24 @@ class GradientTape(Recorder):
             for x, column in zip(leaves, zip(*rows))
         ]
 
-    def _done(self):
-        if not self._persistent:
-            self._used = True
-            core = self._core
-            variables = core.watched
-            core.finish()
-            core.watched = variables  # watched_variables() still answers
-
 
 def _require_differentiable(where, x, what="tensor"):
     if not isinstance(x, Tensor):
         raise DTypeError(where, f"a {what} must be a Tensor or Variable", f"got {type(x).__name__}",
                          "wrap it with edl.constant, watch it, and compute from that")  # fmt: skip
-    if x.dtype not in dtypes.INEXACT_SET:
+    if x.dtype not in INEXACT_SET:
         raise DTypeError(where, f"a {what} of a floating dtype is needed: integers and bools have no derivatives",
                          f"got {x.dtype}, shape {x.shape}", "use edl.cast(x, 'float32')")  # fmt: skip
 
 
 def watch(core, x):
     """Lets `core` record what is computed from the tensor or variable `x`."""
-    if x._node is None:
-        x._node = Leaf()
     node = x._node
-    if node.__class__ is Leaf and node.owner is not None:
+    if node.__class__ is VariableLeaf:
         core.watched[node] = node.owner()
         return
+    if node is None:
+        node = x._node = Leaf()
     core.tensors += (weak(node),)
     before = frozenset() if node.recording is None else frozenset(c for c in node.recording.members if c.alive)
     node.recording = recording_of(before | {core})
@@ -336,19 +329,16 @@ def _cotangent(where, y, g):
     return g if g.dtype == y.dtype else g.astype(y.dtype)
 
 
-by_serial = operator.attrgetter("serial")
+by_serial, node_of = operator.attrgetter("serial"), operator.attrgetter("_node")
 _one = {}  # dtype -> the array of shape () that holds 1
 
 
 def ones_like(y):
     """A tensor of ones with the shape, dtype and device of `y`."""
     array = y._array
-    if array.__class__ is np.ndarray and not array.shape:
-        found = _one.get(array.dtype)
-        if found is None:
-            found = _one[array.dtype] = np.ones((), array.dtype)
-        return from_array(found)
-    return from_array(devices.module_of(array).ones(array.shape, array.dtype))
+    if array.shape or array.__class__ is not np.ndarray:
+        return from_array(devices.module_of(array).ones(array.shape, array.dtype))
+    return from_array(_one.get(array.dtype) or _one.setdefault(array.dtype, np.ones((), array.dtype)))
 
 
 def _or_unconnected(g, x, unconnected):
@@ -376,13 +366,13 @@ def _whole(rows, x, shape, unconnected):
 
 def leading(roots, sources, core):
     """The nodes of `core` from which `roots` were computed and that lead to one of `sources`, as a set."""
-    stack = [root for root in roots if root is not None and belongs(root, core)]
+    stack = [root for root in roots if core.has(root)]
     found = set()
     while stack:
         node = stack.pop()
         if node not in found:
             found.add(node)
-            stack += [p for p in node.parents if p is not None and p not in found and belongs(p, core)]
+            stack += [p for p in node.parents if p not in found and core.has(p)]
     leads = set()
     for node in sorted(found, key=by_serial):
         if node in sources or not leads.isdisjoint(node.parents):
@@ -401,41 +391,35 @@ def sweep(core, targets, cotangents, sources, consume=False):
         sources: nodes, or None for what was never on a tape.
         consume: whether nodes that only this tape holds are freed on the way.
     """
-    wanted, solo = set(sources), core.solo
-    leads = None if core.watches_only(wanted) else leading([y._node for y in targets], wanted, core)  # None: all do
+    wanted = set(sources)
+    all_lead = core.watches_only(wanted)
+    follow = core.has if all_lead else leading([y._node for y in targets], wanted, core).__contains__
     pending, heap = {}, []  # node -> cotangent so far; (-serial, node) of those that have parents
     for y, g in zip(targets, cotangents):
         node = y._node
-        if node is not None and (belongs(node, core) if leads is None else node in leads):
-            _add(pending, heap, node, g)
-    gradients = {}
+        if node in pending:
+            pending[node] = pending[node] + g
+        elif follow(node):
+            pending[node] = g
+            if node.primitive is not None:
+                heappush(heap, (-node.serial, node))
     while heap:
         node = heappop(heap)[1]
-        g = pending.pop(node)
-        if node in wanted:
-            gradients[node] = g
-        parents, primitive = node.parents, node.primitive
-        if leads is not None:
-            needs = [p in leads for p in parents]
-        elif len(parents) == 2:  # written out: most ops have one or two inputs
-            one, two = parents
-            needs = (
-                one is not None and (one.recording is solo or belongs(one, core)),
-                two is not None and (two.recording is solo or belongs(two, core)),
-            )
+        g = pending[node] if node in wanted else pending.pop(node)
+        parents, out, mine = node.parents, node.out, node.recording is core
+        if mine and all_lead:
+            needs = parents  # of what its tape recorded alone, it follows all
         else:
-            needs = [p is not None and (p.recording is solo or belongs(p, core)) for p in parents]
-        if True not in needs:
-            continue
-        if primitive is PICK:
-            _add_result(pending, heap, parents[0], node.params[0], g)
-            continue
-        out = None if node.out is None else node.revive()
-        if g.__class__ is dict:  # an op with several results, of which some were used
-            g = tuple([g.get(index) for index in range(node.out if out is None else len(out))])
-        backs = primitive.pull(g, out, needs, node.inputs, node.params)
+            needs = [*map(follow, parents)]
+            if True not in needs:  # a source, at which the sweep ends
+                continue
+        if out is not None:
+            out = node.revive()
+            if g.__class__ is Results:
+                g = tuple([g.get(index) for index in range(node.out if out is None else len(out))])
+        backs = node.primitive.pull(g, out, needs, node.inputs, node.params)
         for parent, need, back in zip(parents, needs, backs):
-            if not need or back is None:
+            if back is None or not need:
                 continue
             if parent in pending:
                 pending[parent] = pending[parent] + back
@@ -443,27 +427,7 @@ def sweep(core, targets, cotangents, sources, consume=False):
                 pending[parent] = back
                 if parent.primitive is not None:
                     heappush(heap, (-parent.serial, parent))
-        if consume and node.recording is solo:
-            node.inputs = node.parents = ()  # frees what was saved, while the sweep goes on
-            node.out = node.primitive = node.recording = None
-    gradients.update(pending)  # what is left belongs to leaves
-    return [gradients.get(node) for node in sources]
-
-
-def _add(pending, heap, node, g):
-    """Adds `g` to the cotangent of a target, of which there may be several."""
-    if node in pending:
-        pending[node] = pending[node] + g
-        return
-    pending[node] = g
-    if node.primitive is not None:
-        heappush(heap, (-node.serial, node))
-
-
-def _add_result(pending, heap, node, index, g):
-    """Adds `g` to the cotangent of one result of an op with several."""
-    if node not in pending:
-        pending[node] = {}
-        heappush(heap, (-node.serial, node))
-    results = pending[node]
-    results[index] = results[index] + g if index in results else g
+        if consume and mine:  # frees what was saved, while the sweep goes on
+            node.inputs = node.parents = ()
+            node.out = node.recording = None
+    return [*map(pending.get, sources)]

@@ -26,6 +26,7 @@ from eagerdl.ops.conversion import convert_to_tensor
 from eagerdl.ops.logic import logical_not
 from eagerdl.tensor import Tensor, from_array
 from eagerdl.tree import flatten
+from eagerdl.variable import Variable
 
 
 def now():
@@ -100,7 +101,7 @@ def spied(function, where, given):
     def spy(inputs):
         if threading.get_ident() == thread:
             for x in inputs:
-                node = x._node if isinstance(x, Tensor) else None
+                node = x._node if isinstance(x, Tensor) and not isinstance(x, Variable) else None
                 if node is not None and node.is_watched() and isinstance(x._array, Traced) and x._array.trace is not body:
                     found[id(x._array)] = x
 

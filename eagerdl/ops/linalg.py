@@ -88,15 +88,7 @@ def _right(g, x1, x2):
     return unbroadcast(adjoint(x1) @ g, x2)
 
 
-def product(x1, x2):
-    """The matrix product of raw arrays of one dtype."""
-    if x1.itemsize == 2 and x1.dtype in HALF and x1.__class__ is np.ndarray:
-        # BLAS has no narrow floats
-        return product(x1.astype(np.float32), x2.astype(np.float32)).astype(x1.dtype)
-    if x1.ndim > 2 and x2.ndim == 2 and (x1.flags.c_contiguous or 0 in x1.strides):
-        if x1.size and x1.shape[-1] == x2.shape[0]:  # one product over all rows instead of many small ones
-            return np.matmul(x1.reshape(-1, x1.shape[-1]), x2).reshape(*x1.shape[:-1], x2.shape[1])
-    return np.matmul(x1, x2)
+raw_product = np.matmul
 
 
 @bilinear(left=_left, right=_right, infer=_matmul_spec)
@@ -112,7 +104,16 @@ def matmul(x1, x2):
         >>> edl.matmul([[1.0, 2.0]], [[3.0], [4.0]])
         Tensor(shape=(1, 1), dtype=float32, [[11.]])
     """
-    return product(x1, x2)
+    if x1.itemsize == 2 and x1.dtype in HALF and x1.__class__ is np.ndarray:
+        # BLAS has no narrow floats
+        return product(x1.astype(np.float32), x2.astype(np.float32)).astype(x1.dtype)
+    if x1.ndim > 2 and x2.ndim == 2 and (x1.flags.c_contiguous or 0 in x1.strides):
+        if x1.size and x1.shape[-1] == x2.shape[0]:  # one product over all rows instead of many small ones
+            return raw_product(x1.reshape(-1, x1.shape[-1]), x2).reshape(*x1.shape[:-1], x2.shape[1])
+    return raw_product(x1, x2)
+
+
+product = matmul.primitive.forward  # of raw arrays of one dtype
 
 
 # -- what the files on linear algebra share -------------------------------------------------------------

@@ -139,15 +139,15 @@ def _symbolic(values):
     return None
 
 
-# They answer for symbolic tensors as for others.
-ABOUT_SHAPES = {"shape", "ndim", "dtype", "size", "is_tensor", "isdtype", "can_cast", "result_type"}
+# They answer for symbolic tensors as for others, or run one op, which takes these itself.
+OPEN = {"shape", "ndim", "dtype", "size", "is_tensor", "isdtype", "can_cast", "result_type", "reshape"}
 
 
 def open_namespace(names):
     """Opens the functions among `names`, a dict, that are no primitives to symbolic tensors."""
     for name, function in [*names.items()]:
         plain = isinstance(function, types.FunctionType) and not hasattr(function, "primitive")
-        if plain and not name.startswith("_") and name not in ABOUT_SHAPES:
+        if plain and not name.startswith("_") and name not in OPEN:
             names[name] = open_to_symbols(function)
             names[name].__module__ = names.get("__name__", function.__module__)  # where pickle finds it
 

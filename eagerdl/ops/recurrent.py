@@ -332,7 +332,7 @@ def _specs(xs, layout):
 def _recurrent_vjp(g, out, needs, xs, layout):
     public = 1 + NETWORKS[layout.network].states
     there = tuple([one is not None for one in g[:public]])
-    needs = tuple(needs[: layout.count()])
+    needs = tuple(map(builtins.bool, needs[: layout.count()]))
     if not builtins.any(there):
         return [None] * len(xs)
     found = iter(_recurrent_grad([*[one for one in g[:public] if one is not None], *xs, *out[public:]],

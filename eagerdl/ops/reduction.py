@@ -128,11 +128,13 @@ def sum(x, axis=None, keepdims=False, dtype=None):
         >>> edl.sum([[1.0, 2.0], [3.0, 4.0]], axis=0)
         Tensor(shape=(2,), dtype=float32, [4. 6.])
     """
+    if axis is None and dtype is None and not keepdims and x.__class__ is ndarray:  # the common case, in few steps
+        kind = x.dtype
+        if kind not in COMBINED_IN:
+            return add_up(x, None, None, empty((), kind))
     if dtype is not None:
         x = x.astype(dtypes.standardize(dtype, "sum"))
     wider = COMBINED_IN.get(x.dtype)
-    if wider is None and axis is None and x.__class__ is ndarray:  # spares a call
-        return add_up(x, None, None, empty((1,) * x.ndim if keepdims else (), x.dtype), keepdims)
     out = _reduce("sum", np.add, "sum", x, axis, wider if dtype is None else x.dtype, keepdims)
     return out.astype(x.dtype) if wider is dtypes.float32 else out
 
