@@ -30,16 +30,27 @@ class Kernel:
         self.source, self.run, self.seconds = source, run, seconds
 
 
-def kernel(source):
+class NotCompiled(Exception):
+    """A kernel would have to be compiled first."""
+
+
+def kernel(source, compile=True):
     """The kernel with this source, a function ``kernel(P)`` in the words of `intrinsics`.
 
     Args:
         source: the text of the function.
+        compile: whether to compile it if neither this process nor the cache on disk has it.
+
+    Raises:
+        NotCompiled: if it is not there and must not be compiled.
     """
     with _lock:
-        found = _loaded.get(source)
+        found = _loaded.get(source) or _from_disk(source)
         if found is None:
-            found = _loaded[source] = _from_disk(source) or _compiled(source)
+            if not compile:
+                raise NotCompiled
+            found = _compiled(source)
+        _loaded[source] = found
     return found
 
 

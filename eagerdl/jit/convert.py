@@ -40,6 +40,7 @@ MOST_TREES = 16  # files whose trees are kept
 
 FUTURES = __future__.annotations.compiler_flag
 
+watchers = []  # the last one is shown what converted code is about to call, in any thread
 _lock = threading.RLock()
 _converted = {}  # id of a code object -> (the code object, its new one or None, why there is none)
 _callees = {}  # the same for what converted code has called: id of a code object -> (the code object, its new one or None)
@@ -60,12 +61,14 @@ def convert(function):
         return function if inner is function.func else functools.partial(inner, *function.args, **function.keywords)
     if isinstance(function, types.FunctionType):
         return _convert_function(function)
-    call = _call_of(function)
+    call = call_of(function)
     return function if call is None else types.MethodType(_convert_function(call), function)
 
 
 def callee(function):
     """What converted code calls in place of `function`: the user's own functions converted, all others as they are."""
+    if watchers:
+        watchers[-1](function)
     kind = type(function)
     if kind is types.FunctionType:
         return _callee_function(function)
@@ -77,7 +80,7 @@ def callee(function):
         return statements.BUILTINS.get(function, function)
     if kind is functools.partial:
         return functools.partial(callee(function.func), *function.args, **function.keywords)
-    call = _call_of(function)
+    call = call_of(function)
     new = call and _callee_function(call)
     return function if new is call else types.MethodType(new, function)
 
@@ -86,7 +89,7 @@ def _callee_function(function):
     code = function.__code__
     known = _callees.get(id(code))
     if known is None:
-        known = _callees[id(code)] = code, _new_code(function)[0] if _is_users(function) else None
+        known = _callees[id(code)] = code, _new_code(function)[0] if is_users(function) else None
     new = known[1]
     if new is None or new is code or hasattr(function, "__eagerdl_do_not_convert__"):
         return function
@@ -121,7 +124,7 @@ def side_effects(function):
     function = getattr(function, "__func__", function)
     try:
         with _lock:
-            node, _ = _definition(function.__code__, function.__globals__)
+            node, _ = definition(function.__code__, function.__globals__)
     except (AttributeError, LookupError):
         return []
     outside = dict(function.__globals__)
@@ -133,7 +136,7 @@ def side_effects(function):
 # -- which, and from where ------------------------------------------------------------------------
 
 
-def _is_users(function):
+def is_users(function):
     """Whether a function belongs to the program rather than to eagerdl, NumPy and its kin, or the standard library."""
     file = function.__code__.co_filename
     if file.startswith((PACKAGE_FOLDER, "<frozen")):
@@ -143,7 +146,7 @@ def _is_users(function):
     return (function.__module__ or "").partition(".")[0] not in ARRAY_PACKAGES
 
 
-def _call_of(instance):
+def call_of(instance):
     """The `__call__` of an object's class, if it is written in Python; None for classes, which make objects."""
     for base in () if isinstance(instance, type) else type(instance).__mro__:
         if "__call__" in base.__dict__:
@@ -152,7 +155,7 @@ def _call_of(instance):
     return None
 
 
-def _definition(code, module_globals):
+def definition(code, module_globals):
     """The tree of the function that `code` was compiled from, and the name of the class around it or None.
 
     Raises:
@@ -250,7 +253,7 @@ def _new_code(function):
 
 def _make_code(code, module_globals):
     try:
-        node, owner = _definition(code, module_globals)
+        node, owner = definition(code, module_globals)
     except LookupError as error:
         return code, None, str(error)
     try:

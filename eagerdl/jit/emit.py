@@ -227,6 +227,12 @@ class _Emitter:
         for index in range(1, len(groups) - 1):
             say(1, f"n{index} = word(P, {self.word('size', index)})")
         for operand in [*self.operands.values(), *self.out.values()]:
+            same = self._overwritten(operand)
+            if same is not None:  # one name for one place, so that LLVM sees that each element is read before it is written
+                say(1, f"{operand.name} = {same.name}")
+                for index in range(len(groups) - 1):
+                    say(1, f"{operand.name}_{index} = {same.name}_{index}")
+                continue
             say(1, f"{operand.name} = word(P, {self.word('address', operand)})")
             for index in range(len(groups) - 1):
                 say(1, f"{operand.name}_{index} = word(P, {self.word('step', operand, index)})")
@@ -266,6 +272,11 @@ class _Emitter:
         if self.blocked:
             say(depth, "start = stop")
         return "\n".join(self.lines) + "\n"
+
+    def _overwritten(self, operand):
+        """The operand that an output overwrites in place; None for outputs with memory of their own."""
+        old = self.partners.get(operand.value) if operand.value in self.out else None
+        return None if old is None else next((one for one in self.operands.values() if one.value is old), None)
 
     def _but(self, operand):
         """The scope in which an operand that is overwritten in place is written, as part of a name."""
@@ -406,6 +417,8 @@ class _Emitter:
             operand = self._operand(root, node)
             if operand.inner == "0":
                 return f"{operand.name}x"
+            if operand in self.now:
+                return self.now[operand]
             text = f"load_{name}{self._but(operand)}({self.at[operand]}, {self._offset(operand, name)})"
             root = operand
         variable = self.now[root] = self._new(text, depth)

@@ -10,6 +10,7 @@ import numpy as np
 from eagerdl import config, tree
 from eagerdl.autograd import graph as recordings
 from eagerdl.errors import ArgumentError, ShapeError, TracingError
+from eagerdl.jit import explain, honesty, printing
 from eagerdl.jit import trace as tracing
 from eagerdl.jit.backward import DifferentiableFunction
 from eagerdl.jit import control  # noqa: F401  (loops and branches find it)
@@ -67,10 +68,11 @@ class Function:
         self._autograph, self._jit_compile = autograph, jit_compile
         self._instance = instance  # a weak reference to what a method is bound to
         self._signature = inspect.signature(func)
+        self._history = honesty.History()
         self._concrete, self._traced = {}, 0  # key -> list of ConcreteFunctions that differ in their variables' layouts
         self._bound = weakref.WeakKeyDictionary()
         self._lock = threading.RLock()
-        self._latest = None
+        self._latest = self._latest_with_gradient = None
         self._with_gradients = {}  # key -> DifferentiableFunction, for calls under a tape
         self._seen_changing, self._static = set(), set()  # names of numbers that changed, and of those whose value is needed
         functools.update_wrapper(self, func)
@@ -112,6 +114,7 @@ class Function:
         found = self._with_gradients.get(call.key)
         if found is None or not found.fits():
             with self._lock:
+                honesty.report(self.python_function, call.tree)
                 try:
                     found = self._with_gradients[call.key] = self._run(
                         lambda: DifferentiableFunction(tracing.Trace(self._where), self._where, call, self._converted, self._signature)
@@ -119,6 +122,8 @@ class Function:
                 except tracing.VariableMade:
                     return self._converted(*args, **named)
                 self._traced += 1
+                self._latest_with_gradient = found
+                self._history.add(self._where, call, under_tape=True)
         return found(call)
 
     @functools.cached_property
@@ -146,12 +151,13 @@ class Function:
 
     def _trace(self, call):
         """Runs the Python function under tracing: the results of this call, and a ConcreteFunction for the next ones."""
+        honesty.report(self.python_function, call.tree)
         call = self._with_numbers(call)
         trace = tracing.Trace(self._where)
         inputs = [trace.input(array) for array in call.arrays]
 
         def run():
-            with trace.running():
+            with trace.running(), printing.shown_after(trace):
                 out = call_with(self._converted, self._signature, call.rebuilt([from_array(one) for one in inputs]))
                 results = Results(out)
                 for traced in results.arrays:
@@ -172,10 +178,11 @@ class Function:
         trace.finish()
         results.forget()
         concrete = ConcreteFunction(self._where, call, rewrite(trace.graph.without_dead_code()).without_dead_code(), results,
-                                    self._jit_compile is not False, self._why(call))  # fmt: skip
+                                    self._jit_compile is not False, self._why(call), self._compiled_for_other_sizes(call))  # fmt: skip
         self._concrete.setdefault(call.key, []).append(concrete)
         self._traced += 1
         self._latest = concrete
+        self._history.add(self._where, call)
         return results.built(made)
 
     def _run(self, trace):
@@ -201,6 +208,11 @@ class Function:
                 self._seen_changing |= set(names)
                 return Call(self._where, call.tree, self._changing)
         return call
+
+    def _compiled_for_other_sizes(self, call):
+        """True if there is a program for calls that differ from this one in sizes only."""
+        mine = call.without_sizes()
+        return any(one.call.without_sizes() == mine for found in self._concrete.values() for one in found)
 
     def _why(self, call):
         if not self._concrete:
@@ -232,6 +244,30 @@ class Function:
                 self._trace(call)
             found = self._concrete[call.key]
         return found[-1]
+
+    def source(self):
+        """The last trace as a program: readable Python, and the sources of its kernels with the user's lines behind them."""
+        return explain.source(self)
+
+    def graph(self, format="text"):
+        """The graph of the last trace: what is computed of what, with shapes, dtypes and the user's lines.
+
+        Args:
+            format: "text", or "dot" for Graphviz, where what is fused stands in a frame.
+        """
+        return explain.graph(self, format)
+
+    def explain(self, *args, **named):
+        """A report: what was traced and why, what was fused, what stays a call of a library, bytes and seconds.
+
+        Args:
+            args, named: arguments to run it with, so that the report says how long each part takes; variables keep their values.
+        """
+        return explain.explain(self, args, named)
+
+    def plot(self, to_file="function.svg", rankdir="TB", dpi=200):
+        """Draws the graph of the last trace into a file: ``.svg`` and ``.dot`` need nothing else, ``.png`` and ``.pdf`` matplotlib."""
+        return explain.plot(self, to_file, rankdir, dpi)
 
     # -- signatures -----------------------------------------------------------------------------------
 

@@ -1,6 +1,7 @@
 """`Interpreter`: a graph call by call, with NumPy alone. The numbers are those of the compiled program."""
 
 from eagerdl.jit.graph import CHECK
+from eagerdl.jit.lines import blame_node
 
 
 class Interpreter:
@@ -28,7 +29,11 @@ class Interpreter:
         for variable, value in graph.variables.items():
             known[value] = variable._array
         for node in graph.nodes:
-            out = node.run(known.__getitem__)
+            try:
+                out = node.run(known.__getitem__)
+            except Exception as error:
+                blame_node(error, node)
+                raise
             if node.kind == CHECK:
                 continue
             if not isinstance(out, tuple | list):

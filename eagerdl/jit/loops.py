@@ -59,7 +59,7 @@ class Loop:
     def __init__(self, graph, carried, along, length, reverse=False, flag=None):
         self.graph, self.carried, self.along = graph, carried, along
         self.length, self.reverse, self.flag = length, reverse, flag
-        self.program = Program(graph)
+        self.program = Program(graph, threads=False)
         self.lock = threading.Lock()
         self.compiled = False
         self._prepare()

@@ -8,11 +8,17 @@ import time
 
 import numpy as np
 
-from eagerdl.jit import compiler, emit, native
+from eagerdl.errors import TracingError
+from eagerdl.jit import compiler, emit, native, workers
 from eagerdl.jit.fuse import FULL, regions_of
 from eagerdl.jit.graph import CALL, CHECK, ELEMENTWISE, REDUCE, VIEW, is_gufunc
 from eagerdl.jit.interpreter import Interpreter
+from eagerdl.jit.lines import blame, place
 from eagerdl.jit.memory import Arena, block, extent, is_held, pin
+
+
+# Rough speeds by which kernels are split between threads, and how many seconds of work a thread has to get.
+BYTES_PER_SECOND, CALLS_PER_SECOND, WORTH_A_THREAD = 8e9, 5e8, 100e-6
 
 
 class Step:
@@ -34,6 +40,8 @@ class Program:
 
     Args:
         graph: the Graph.
+        compile: False raises NotCompiled where a kernel would have to be compiled.
+        threads: whether large kernels are split between threads.
 
     Attributes:
         steps: what it does, in order.
@@ -41,8 +49,8 @@ class Program:
         text: the program as Python source.
     """
 
-    def __init__(self, graph):
-        self.graph = graph
+    def __init__(self, graph, compile=True, threads=True):
+        self.graph, self.threads = graph, threads
         self.lock = threading.Lock()
         self.interpreter = Interpreter(graph)
         graph.named_values()
@@ -52,7 +60,7 @@ class Program:
         for step in self.steps:
             if step.region is not None:
                 step.source = emit.source_of(step.region, self.outside, self.partners)
-        self.kernels = {step: compiler.kernel(step.source.text) for step in self.steps if step.region is not None}
+        self.kernels = {step: compiler.kernel(step.source.text, compile) for step in self.steps if step.region is not None}
         self.pins = {}
         self._lay_out()
         self._bind()
@@ -110,7 +118,7 @@ class Program:
 
     def _ordered(self, steps, owner, place, alone):
         """Steps after what they read; otherwise in the order of the trace."""
-        waits, followers = {}, {}
+        waits, followers, check = {}, {}, None
         for step in steps:
             before = set()
             for node in step.nodes:
@@ -118,6 +126,9 @@ class Program:
                     other = owner.get(value)
                     if other is not None and other is not step:
                         before.add(other)
+            if step.region is None and step.node.kind == CHECK:  # these keep their order: they may print
+                before.update([check] if check is not None else [])
+                check = step
             waits[step] = len(before)
             for other in before:
                 followers.setdefault(other, []).append(step)
@@ -213,7 +224,7 @@ class Program:
                 dying.setdefault(max(end, number), []).append(value)
             if step.region is not None:
                 slots, slot = step.source.slots, self._slot_bytes(step)
-                size = max(slots * slot, 8)
+                size = max(slots * slot, 8) * self._parts(step)
                 self.buffers[step] = arena.take(size)
                 arena.give_back(self.buffers[step], size)  # its content ends with the step
             for value in dying.pop(number, ()):
@@ -231,6 +242,16 @@ class Program:
         for axis in inner:
             n *= step.region.shape[axis]
         return max(n, 1) * 8
+
+    def _parts(self, step):
+        """In how many parts a kernel runs at the same time: by what it has to move and to compute."""
+        source, region = step.source, step.region
+        if not self.threads or region.columns or (region.row is not None and len(source.groups) == 1):
+            return 1  # sums over all rows are one after another
+        moved = sum(self._bytes(one.value) for one in (*source.operands, *source.outputs))
+        calls = sum(word[0] == "code" for word in source.words)
+        seconds = moved / BYTES_PER_SECOND + calls * math.prod(region.shape) / CALLS_PER_SECOND
+        return min(workers.cores(), max(int(seconds / WORTH_A_THREAD), 1))
 
     def _is_static(self, step, value):
         """True if a value lies where it did in the last call."""
@@ -357,6 +378,9 @@ class Program:
                 word = found[kind == "data"]
             words.append(word)
         table = np.array([w if -(2**63) <= w < 2**63 else w - 2**64 for w in words], np.int64)
+        parts = self._parts(step)
+        if parts > 1 and not patches:
+            return self._split_lines(number, step, table, sizes[0], parts)
         self.tables.append(table)
         self.addresses += [(table, index, value) for index, value in places]
         name, at = f"k{number}", f"T{number}"
@@ -366,6 +390,25 @@ class Program:
             lines.append(f"{at}w[{index}] = address({value.name})")
         lines.append(f"{name}({at})  # {', '.join(node.label for node in nodes if node.kind != VIEW)}")
         return lines
+
+    def _split_lines(self, number, step, table, size, parts):
+        """A kernel whose outermost loop is shared by threads; all its operands lie where they always do."""
+        kinds = [word[0] for word in step.source.words]
+        share = -(-size // parts)
+        if step.source.blocked:
+            share = -(-share // emit.BLOCK) * emit.BLOCK
+        names = []
+        buffer = step.source.slots * self._slot_bytes(step)
+        for part in range(parts):
+            mine = table.copy()
+            mine[kinds.index("from")], mine[kinds.index("to")] = min(part * share, size), min((part + 1) * share, size)
+            mine[kinds.index("buffer")] += part * buffer
+            self.tables.append(mine)
+            names.append(f"T{number}_{part}")
+            self.names[names[-1]] = native.address(mine)
+        self.names[f"k{number}"], self.names["together"] = self.kernels[step].run, workers.together
+        labels = ", ".join(node.label for node in step.nodes if node.kind != VIEW)
+        return [f"together(k{number}, {', '.join(names)})  # {labels}"]
 
     def _call_lines(self, number, node):
         if node.kind == VIEW and all(value in self.arrays for value in node.inputs):
@@ -388,7 +431,7 @@ class Program:
         scalars = [f"{value.name} = asarray({value.name})" for value in node.outputs if not value.ndim]
         for value in node.outputs:
             if not node.shares or node.kind == CALL:
-                lines.append(f"if {value.name}.shape != {value.shape} or {value.name}.strides != {value.strides}: raise ShapeChanged({node.label!r}, {node.line!r})")
+                lines.append(f"if {value.name}.shape != {value.shape} or {value.name}.strides != {value.strides}: raise ShapeChanged.of({node.label!r}, {node.line!r})")
         return [*(lines if node.kind == CALL and needs_check(node) else lines[:1]), *scalars]
 
     def _call_text(self, node, name):
@@ -447,6 +490,9 @@ class Program:
             self._sync()
             with np.errstate(all="ignore"):
                 return self.run(*arrays)
+        except Exception as error:
+            blame(error, self)
+            raise
         finally:
             self.lock.release()
 
@@ -475,8 +521,15 @@ class Program:
                 return
 
 
-class ShapeChanged(Exception):
+class ShapeChanged(TracingError):
     """A call gave an array of another shape than when it was traced: its shape depends on elements."""
+
+    @classmethod
+    def of(cls, label, line):
+        """The error for a call at the user's line."""
+        return cls(f"{label}, {place(line)}", "in a traced function the shapes of results may depend on shapes, not on elements",
+                   f"{label} gave another shape than when the function was traced", "keep the shape, as with edl.where and masks, "
+                   "or do this outside of the function")  # fmt: skip
 
 
 def needs_check(node):

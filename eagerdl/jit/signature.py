@@ -118,6 +118,10 @@ class Call:
             return dataclasses.replace(x, **{f.name: fields[f.name] for f in dataclasses.fields(x) if f.init})
         return x
 
+    def without_sizes(self):
+        """The key with ranks in the place of shapes."""
+        return [(entry[0], len(entry[1]), entry[2]) if isinstance(entry, tuple) and len(entry) == 4 else entry for entry in self.key]
+
     def numbers_apart(self, other):
         """The names of the numbers in which this call differs from another key, if it differs in nothing else; else None."""
         if len(self.key) != len(other):
