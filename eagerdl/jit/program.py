@@ -1,5 +1,6 @@
 """`Program`: a graph as a short straight-line program over kernels, library calls and memory laid out in advance."""
 
+import functools
 import heapq
 import math
 import struct
@@ -9,12 +10,13 @@ import time
 import numpy as np
 
 from eagerdl.errors import TracingError
-from eagerdl.jit import compiler, emit, native, workers
+from eagerdl.jit import compiler, emit, native
 from eagerdl.jit.fuse import FULL, regions_of
 from eagerdl.jit.graph import CALL, CHECK, ELEMENTWISE, REDUCE, VIEW, is_gufunc
 from eagerdl.jit.interpreter import Interpreter
 from eagerdl.jit.lines import blame, place
 from eagerdl.jit.memory import Arena, block, extent, is_held, pin
+from eagerdl.kernels import threads
 
 
 # Rough speeds by which kernels are split between threads, and how many seconds of work a thread has to get.
@@ -251,7 +253,7 @@ class Program:
         moved = sum(self._bytes(one.value) for one in (*source.operands, *source.outputs))
         calls = sum(word[0] == "code" for word in source.words)
         seconds = moved / BYTES_PER_SECOND + calls * math.prod(region.shape) / CALLS_PER_SECOND
-        return min(workers.cores(), max(int(seconds / WORTH_A_THREAD), 1))
+        return min(threads.cores(), max(int(seconds / WORTH_A_THREAD), 1))
 
     def _is_static(self, step, value):
         """True if a value lies where it did in the last call."""
@@ -404,11 +406,11 @@ class Program:
             mine[kinds.index("from")], mine[kinds.index("to")] = min(part * share, size), min((part + 1) * share, size)
             mine[kinds.index("buffer")] += part * buffer
             self.tables.append(mine)
-            names.append(f"T{number}_{part}")
-            self.names[names[-1]] = native.address(mine)
-        self.names[f"k{number}"], self.names["together"] = self.kernels[step].run, workers.together
+            names.append(f"k{number}_{part}")
+            self.names[names[-1]] = functools.partial(self.kernels[step].run, native.address(mine))
+        self.names[f"k{number}"], self.names["together"] = [self.names[name] for name in names], threads.together
         labels = ", ".join(node.label for node in step.nodes if node.kind != VIEW)
-        return [f"together(k{number}, {', '.join(names)})  # {labels}"]
+        return [f"together(k{number})  # {labels}"]
 
     def _call_lines(self, number, node):
         if node.kind == VIEW and all(value in self.arrays for value in node.inputs):

@@ -20,6 +20,7 @@ import numpy as np
 from eagerdl import config, devices, dtypes
 from eagerdl.autograd import Spec, bilinear, linear
 from eagerdl.errors import ArgumentError, DTypeError, ShapeError
+from eagerdl.kernels import threads
 from eagerdl.ops.conversion import convert_to_tensor
 from eagerdl.ops.shape import reshape, transpose
 
@@ -193,13 +194,25 @@ def _conv_arrays(x, kernel, window):
         out[...] = 0
         return out
     matrices = _matrices(kernel, window.groups)
-    for where, columns in _columns(x, window):
-        part = out[where]
-        if window.groups == 1:
-            xp.matmul(columns[0], matrices[0], out=part.reshape(-1, filters))
-        else:
-            part.reshape(columns.shape[1], window.groups, -1)[...] = xp.matmul(columns, matrices).transpose(1, 0, 2)
+
+    def share(images):
+        for where, columns in _columns(x[images], window):
+            part = out[images][where]
+            if window.groups == 1:
+                xp.matmul(columns[0], matrices[0], out=part.reshape(-1, filters))
+            else:
+                part.reshape(columns.shape[1], window.groups, -1)[...] = xp.matmul(columns, matrices).transpose(1, 0, 2)
+
+    _share_batch(share, out, kernel)
     return out
+
+
+def _share_batch(share, out, kernel):
+    """``share(images)`` for slices of the batch, at the same time on the CPU; gives the results in order."""
+    if devices.module_of(out) is not np:
+        return [share(slice(None))]
+    work = 2 * out.size // out.shape[-1] * kernel.size
+    return threads.each(share, threads.cut(out.shape[0], work))
 
 
 def _input_grad_arrays(g, kernel, window):
@@ -213,10 +226,8 @@ def _input_grad_arrays(g, kernel, window):
     if not out.size or not g.size:
         return out
     simple = builtins.all(s == 1 or d == 1 for s, d in zip(window.strides, window.dilation, strict=True))
-    if simple and filters < 16 * channels:
-        _by_phases(out, g, kernel, window)
-    else:
-        _by_taps(out, g, kernel, window)
+    way = _by_phases if simple and filters < 16 * channels else _by_taps
+    _share_batch(lambda images: way(out[images], g[images], kernel, window), g, kernel)
     return out
 
 
@@ -276,10 +287,17 @@ def _kernel_grad_arrays(x, g, window):
         return xp.zeros(shape, x.dtype)
     if window.is_plain() and groups == 1:
         return xp.matmul(_rows(x).T, _rows(g)).reshape(shape)
-    total = None
-    for where, columns in _columns(x, window):
-        part = xp.matmul(columns.swapaxes(-1, -2), _grouped(g[where], groups))
-        total = part if total is None else xp.add(total, part, out=total)
+
+    def share(images):
+        total = None
+        for where, columns in _columns(x[images], window):
+            part = xp.matmul(columns.swapaxes(-1, -2), _grouped(g[images][where], groups))
+            total = part if total is None else xp.add(total, part, out=total)
+        return total
+
+    total, *others = _share_batch(share, g, np.broadcast_to(0, shape))
+    for other in others:
+        total += other
     return total.transpose(1, 0, 2).reshape(shape)
 
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from eagerdl import devices
 from eagerdl.autograd import Spec, custom, vjp
+from eagerdl.kernels import threads
 from eagerdl.ops.activation import largest, softmax, total
 from eagerdl.ops.arithmetic import where
 from eagerdl.ops.creation import tri
@@ -22,7 +23,7 @@ from eagerdl.ops.shape import reshape, transpose
 
 __all__ = ["attend", "attend_in_ops"]
 
-PIECE = 1 << 16  # scores that are worked on at once
+PIECE = 1 << 15  # scores that are worked on at once
 HEADS_FIRST = (0, 2, 1, 3)
 
 
@@ -74,6 +75,16 @@ def _pieces(query, key):
         return [slice(None)]
     step = builtins.max(1, PIECE // builtins.max(t * n * s, 1))
     return [slice(i, i + step) for i in builtins.range(0, batch, step)]
+
+
+def _each_piece(function, query, key):
+    """``function(piece)`` for slices of the batch, at the same time on the CPU."""
+    pieces = _pieces(query, key)
+    if devices.module_of(query) is np:
+        threads.each(function, pieces)
+    else:
+        for piece in pieces:
+            function(piece)
 
 
 def attend_in_ops(query, key, value, mask, scale, causal, bias=None, cap=None):
@@ -140,7 +151,8 @@ def _attend(xs, scale, causal):
     out = xp.empty((b, t, n, size), query.dtype)
     results = out.reshape(b, t, shared, n // shared, size).transpose(0, 2, 3, 1, 4)
     factor = query.dtype.type(scale)
-    for piece in _pieces(query, key):
+
+    def attend_piece(piece):
         w = xp.matmul(keys[piece], queries[piece], out=weights[piece])
         w *= factor
         hidden = _of(added, piece, b)
@@ -150,6 +162,8 @@ def _attend(xs, scale, causal):
         np.exp(w, out=w)
         w /= total(w, -2)
         xp.matmul(w.swapaxes(-1, -2), values[piece], out=results[piece])
+
+    _each_piece(attend_piece, query, key)
     return out, weights
 
 
@@ -182,7 +196,8 @@ def _attend_grad(xs, scale, causal):
     query_parts = of_query.reshape(b, t, shared, group, h).transpose(0, 2, 3, 1, 4)
     key_parts, value_parts = [x.transpose(HEADS_FIRST)[:, :, None] for x in (of_key, of_value)]
     factor = query.dtype.type(scale)
-    for piece in _pieces(query, key):
+
+    def pull_piece(piece):
         w = weights[piece]
         _sum_groups(xp, w, cotangents[piece].swapaxes(-1, -2), value_parts[piece])
         d = xp.matmul(values[piece], cotangents[piece])
@@ -194,6 +209,8 @@ def _attend_grad(xs, scale, causal):
             d *= some  # equal weights of a query without keys do not depend on it
         _sum_groups(xp, d, queries[piece], key_parts[piece])
         xp.matmul(d.swapaxes(-1, -2), keys[piece], out=query_parts[piece])
+
+    _each_piece(pull_piece, query, key)
     return of_query, of_key, of_value
 
 

@@ -12,6 +12,7 @@ import numpy as np
 from eagerdl import config, devices, dtypes
 from eagerdl.autograd import Spec, custom
 from eagerdl.errors import ArgumentError, ShapeError
+from eagerdl.kernels import threads
 from eagerdl.ops.arithmetic import square
 from eagerdl.ops.conversion import cast, convert_to_tensor
 from eagerdl.ops.elementary import sqrt
@@ -21,7 +22,7 @@ from eagerdl.ops.shape import broadcast_to, normalize_axes, normalize_axis, resh
 
 __all__ = ["batch_normalization", "layer_normalization", "rms_normalization"]
 
-CHUNK = 1 << 18  # bytes of rows that are worked on at once
+CHUNK = 1 << 16  # bytes of rows that are worked on at once
 
 
 def batch_normalization(x, mean, variance, axis, offset=None, scale=None, epsilon=1e-3):
@@ -89,8 +90,11 @@ def _in_chunks(work, rows, dtype):
     if len(chunks) == 1:
         return work(rows).astype(dtype, copy=False)
     out = np.empty(rows.shape, dtype)
-    for chunk in chunks:
+
+    def share(chunk):
         out[chunk] = work(rows[chunk])
+
+    threads.each(share, chunks)
     return out
 
 
@@ -240,13 +244,12 @@ def _normalize_rows_grad(xs, flags, axes, center, epsilon, offset_dtype):
     out = xp.empty(rows.shape, x.dtype)
     of_scale, of_offset = xp.zeros(length, dtype), xp.zeros(length, dtype)
     count = dtype.type(length)
-    for part in _chunks(rows):
+
+    def share(part):
         standard, factor = _standardized(rows[part].astype(dtype, copy=False), center, epsilon)
         y = cotangents[part].astype(dtype, copy=False)
-        if flags[0]:
-            of_scale += xp.einsum("md,md->d", y, standard)
-        if flags[1]:
-            of_offset += np.add.reduce(y, 0)
+        to_scale = xp.einsum("md,md->d", y, standard) if flags[0] else 0
+        to_offset = np.add.reduce(y, 0) if flags[1] else 0
         v = y * affine[0] if flags[0] else y.copy()
         along = _row_products(v, standard) / count
         if center:
@@ -255,6 +258,12 @@ def _normalize_rows_grad(xs, flags, axes, center, epsilon, offset_dtype):
         v -= standard
         v *= factor
         out[part] = v
+        return to_scale, to_offset
+
+    chunks = _chunks(rows)
+    for to_scale, to_offset in threads.each(share, chunks) if xp is np else map(share, chunks):
+        of_scale += to_scale
+        of_offset += to_offset
     results = [out.reshape(x.shape)]
     inner = x.shape[x.ndim - axes :]
     if flags[0]:
