@@ -19,6 +19,7 @@ import numpy as np
 from eagerdl import devices, dtypes
 from eagerdl.autograd import Spec, custom, vjp
 from eagerdl.errors import DTypeError, ShapeError
+from eagerdl.ops import control_flow
 from eagerdl.ops.arithmetic import where
 from eagerdl.ops.conversion import cast, convert_to_tensor
 from eagerdl.ops.creation import zeros
@@ -121,6 +122,40 @@ def _simple_rnn_backward(saved, h, dh, gout, turned, rest):
     return (dh,), dz, dz, xp.matmul(_rows(h[:-1]).T, _rows(dz))
 
 
+def _lstm_cell(z, room, c, a, b, gates=None, cell=None, bent=None, h=None, part=None):
+    """The gates, the cell, its tanh and the state after a step, from z + room and the cell before; into arrays where given."""
+    u = c.shape[-1]
+    gates = np.tanh(np.add(z, room, out=gates), out=gates)
+    gates *= a
+    gates += b
+    cell = np.multiply(gates[:, u : 2 * u], c, out=cell)
+    cell += np.multiply(gates[:, :u], gates[:, 2 * u : 3 * u], out=part)
+    bent = np.tanh(cell, out=bent)
+    return gates, cell, bent, np.multiply(gates[:, 3 * u :], bent, out=h)
+
+
+def _lstm_cell_back(gates, c, bent, dh, dc, d=None, part=None, other=None, new=None):
+    """The cotangents of z and of the cell before a step, from those after it; into `d` and `new` where given."""
+    u = c.shape[-1]
+    places = [None if d is None else d[:, i * u : (i + 1) * u] for i in builtins.range(4)]
+    i, f, g, o = [gates[:, k * u : (k + 1) * u] for k in builtins.range(4)]
+    squares = np.multiply(gates, gates, out=d)
+    di, df, dg, do = [squares[:, k * u : (k + 1) * u] for k in builtins.range(4)]
+    di, df = np.subtract(i, di, out=places[0]), np.subtract(f, df, out=places[1])
+    dg, do = np.subtract(1, dg, out=places[2]), np.subtract(o, do, out=places[3])
+    to_bent = np.multiply(dh, o, out=part)
+    other = np.multiply(bent, bent, out=other)
+    other = np.subtract(1, other, out=other)
+    other *= to_bent
+    dc = np.add(dc, other, out=new)
+    do = np.multiply(do, np.multiply(dh, bent, out=part), out=places[3])
+    di = np.multiply(di, np.multiply(dc, g, out=part), out=places[0])
+    df = np.multiply(df, np.multiply(dc, c, out=part), out=places[1])
+    dg = np.multiply(dg, np.multiply(dc, i, out=part), out=places[2])
+    dc = np.multiply(dc, f, out=new)
+    return np.concatenate([di, df, dg, do], 1) if d is None else d, dc
+
+
 def _lstm_forward(z, h, recurrent, rest):
     xp, masked, u = rest.xp, rest.masked, h.shape[2]
     a, b = rest.affine
@@ -128,18 +163,11 @@ def _lstm_forward(z, h, recurrent, rest):
     c[0] = rest.c
     room, part = xp.empty(z.shape[1:], z.dtype), xp.empty(h.shape[1:], h.dtype)
     for t in builtins.range(len(z)):
-        gates, cell, out = z[t], c[t + 1], h[t + 1]
         xp.matmul(h[t], recurrent, out=room)
-        gates += room
-        _activate(gates, a, b)
-        np.multiply(gates[:, u : 2 * u], c[t], out=cell)
-        np.multiply(gates[:, :u], gates[:, 2 * u : 3 * u], out=part)
-        cell += part
-        np.tanh(cell, out=bent[t])
-        np.multiply(gates[:, 3 * u :], bent[t], out=out)
+        _lstm_cell(z[t], room, c[t], a, b, z[t], c[t + 1], bent[t], h[t + 1], part)
         if masked is not None:
-            _hold(xp, cell, c[t], masked[t])
-            _hold(xp, out, h[t], masked[t])
+            _hold(xp, c[t + 1], c[t], masked[t])
+            _hold(xp, h[t + 1], h[t], masked[t])
     return z, c, bent
 
 
@@ -153,21 +181,7 @@ def _lstm_backward(saved, h, dh, gout, turned, rest):
         if gout is not None:
             dh += gout[t]
         before = None if masked is None else (dh.copy(), dc.copy())
-        _slope(gates, d, (2 * u, 3 * u))
-        np.multiply(dh, gates[:, 3 * u :], out=part)  # to the bent cell
-        np.multiply(bent[t], bent[t], out=other)
-        np.subtract(1, other, out=other)
-        other *= part
-        dc += other
-        np.multiply(dh, bent[t], out=part)
-        d[:, 3 * u :] *= part
-        np.multiply(dc, gates[:, 2 * u : 3 * u], out=part)
-        d[:, :u] *= part
-        np.multiply(dc, c[t], out=part)
-        d[:, u : 2 * u] *= part
-        np.multiply(dc, gates[:, :u], out=part)
-        d[:, 2 * u : 3 * u] *= part
-        dc *= gates[:, u : 2 * u]
+        _lstm_cell_back(gates, c[t], bent[t], dh, dc, d, part, other, dc)
         if masked is not None:
             xp.copyto(d, 0, where=masked[t])
         xp.matmul(d, turned, out=dh)
@@ -175,6 +189,30 @@ def _lstm_backward(saved, h, dh, gout, turned, rest):
             _hold(xp, dh, before[0], masked[t])
             _hold(xp, dc, before[1], masked[t])
     return (dh, dc), dz, dz, xp.matmul(_rows(h[:-1]).T, _rows(dz))
+
+
+def _lstm_forward_traced(z, states, recurrent, a, b):
+    """All states, gates, cells and their tanh, as a loop of the trace under way."""
+
+    def step(h, c, z):
+        gates, cell, bent, h = _lstm_cell(z, np.matmul(h, recurrent), c, a, b)
+        return [h, cell], [gates, cell, bent, h]
+
+    _, (gates, cells, bent, h) = control_flow.staged.array_loop("lstm", step, states, [z])
+    c, h = [np.concatenate([first[None], rest]) for first, rest in zip(states[::-1], (cells, h), strict=True)]
+    return h, gates, c, bent
+
+
+def _lstm_backward_traced(saved, h, dh, gout, turned, rest):
+    gates, c, bent = saved
+
+    def step(dh, dc, gates, c, bent, *gout):
+        d, dc = _lstm_cell_back(gates, c, bent, np.add(dh, gout[0]) if gout else dh, dc)
+        return [np.matmul(d, turned), dc], [d]
+
+    along = [gates, c[:-1], bent] if gout is None else [gates, c[:-1], bent, gout]
+    states, (dz,) = control_flow.staged.array_loop("lstm", step, [dh, rest.c], along, reverse=True)
+    return tuple(states), dz, dz, np.matmul(_rows(h[:-1]).T, _rows(dz))
 
 
 def _gru_forward(z, h, recurrent, rest):
@@ -268,6 +306,7 @@ class Network(NamedTuple):
     step: Any  # (given, x, states) -> the next states, in ops
     saved: Any  # (steps, batch, units, masked) -> the shapes of what the forward saves
     reset_after: bool = False
+    traced: Any = None  # forward and backward as loops of a trace, so that a compiled function runs them as one compiled loop
 
 
 NETWORKS = {
@@ -278,7 +317,7 @@ NETWORKS = {
     "lstm": Network(
         "ssgs", 2, _lstm_forward, _lstm_backward,
         lambda given, x, states: lstm_step(x, states[0], states[1], given.kernel, given.recurrent, given.bias),
-        lambda t, b, u: ((t, b, 4 * u), (t + 1, b, u), (t, b, u))),
+        lambda t, b, u: ((t, b, 4 * u), (t + 1, b, u), (t, b, u)), traced=(_lstm_forward_traced, _lstm_backward_traced)),
     "gru": Network(
         "ssg", 1, _gru_forward, _gru_backward,
         lambda given, x, states: (gru_step(x, states[0], given.kernel, given.recurrent, given.bias, False),),
@@ -318,7 +357,7 @@ def _on_arrays(given, xp):
     bias = None if given.bias is None else given.bias.astype(dtype, copy=False)
     masked = None if given.mask is None else ~given.mask.T[:, :, None]
     states = tuple([one.astype(dtype, copy=False) for one in given.states])
-    return Given(xp.ascontiguousarray(x.transpose(1, 0, 2)), kernel, recurrent, states, bias, masked)
+    return Given(x.transpose(1, 0, 2).copy("C"), kernel, recurrent, states, bias, masked)
 
 
 def _specs(xs, layout):
@@ -348,7 +387,7 @@ def _recurrent(xs, layout):
     (steps, batch, _), units = given.x.shape, given.recurrent.shape[0]
     a, b = _affine_rows(network, units, given.x.dtype, xp)
     # Halving is exact, so that it may be done once for all steps, in the kernels.
-    z = xp.matmul(_rows(given.x), given.kernel * a).reshape(steps, batch, len(a))
+    z = xp.matmul(_rows(given.x), given.kernel * a)
     late = None
     if given.bias is not None:
         bias = given.bias
@@ -356,10 +395,19 @@ def _recurrent(xs, layout):
             late = bias[1, 2 * units :]
             bias = xp.concatenate([bias[0, : 2 * units] + bias[1, : 2 * units], bias[0, 2 * units :]])
         z += bias * a
+    z = z.reshape(steps, batch, len(a))
+    if network.traced is not None and given.mask is None and isinstance(z, devices.StandIn):
+        h, *saved = network.traced[0](z, given.states, given.recurrent * a, a, b)
+        return _results(network, h, saved, dtype)
     h = xp.empty((steps + 1, batch, units), given.x.dtype)
     h[0] = given.states[0]
     rest = Rest(xp, network, given.mask, given.states[-1], (a, b), late)
     saved = network.forward(z, h, given.recurrent * a, rest)
+    return _results(network, h, saved, dtype)
+
+
+def _results(network, h, saved, dtype):
+    """Outputs, last states and what is saved, from all states h (steps + 1, batch, u)."""
     ends = [h, saved[1]] if network.states == 2 else [h]
     outputs = h[1:].transpose(1, 0, 2).astype(dtype, copy=False)
     return (outputs, *[one[-1].astype(dtype) for one in ends], h, *saved)
@@ -409,8 +457,10 @@ def _recurrent_grad(xs, layout, there, wanted):
     gout = None if gs[0] is None else gs[0].transpose(1, 0, 2)
     ends = [xp.zeros(h.shape[1:], dtype) if one is None else one.astype(dtype) for one in gs[1:]]
     rest = Rest(xp, network, given.mask, ends[-1])
-    turned = xp.ascontiguousarray(given.recurrent.T)  # once, since products with a view of it are slower
-    states, dz, dinner, of_recurrent = network.backward(saved, h, ends[0], gout, turned, rest)
+    turned = given.recurrent.T.copy("C")  # once, since products with a view of it are slower
+    traced = network.traced is not None and given.mask is None and isinstance(h, devices.StandIn)
+    backward = network.traced[1] if traced else network.backward
+    states, dz, dinner, of_recurrent = backward(saved, h, ends[0], gout, turned, rest)
     flat, results = _rows(dz), []
     if wanted[0]:
         of_x = xp.matmul(flat, given.kernel.T).reshape(given.x.shape)
