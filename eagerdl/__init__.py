@@ -33,7 +33,7 @@ from eagerdl.autograd import (
 )
 from eagerdl.devices import device
 from eagerdl.errors import install_traceback_filter as _install_traceback_filter
-from eagerdl.jit import function
+from eagerdl.jit import function, print
 from eagerdl.models import Model, Sequential
 from eagerdl.nn import Input, InputSpec, Layer, Module, activations, constraints, initializers, regularizers
 from eagerdl.nn import symbolic as _symbolic

@@ -1,9 +1,11 @@
-"""The command line: `eagerdl demo [loop | fit | lstm]`, `eagerdl doctor`, `eagerdl --version`.
+"""The command line: `eagerdl demo [loop | fit | lstm]`, `eagerdl doctor`, `eagerdl cache [clear]`,
+`eagerdl --version`.
 
 What a command needs is imported when it runs, so `eagerdl --version` answers at once.
 """
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -80,6 +82,15 @@ def build_parser() -> Parser:
         description="Print versions, BLAS, threads and CUDA, and what to install where something is missing.",
     )
     doctor.set_defaults(run=run_doctor)
+
+    cache = commands.add_parser(
+        "cache",
+        help="show or clear the folder of compiled kernels",
+        description="Show where compiled kernels are kept, how many and by which versions, or remove them all. They are made again when "
+        "they are needed. EAGERDL_CACHE names another folder; EAGERDL_CACHE=0 keeps none.",
+    )
+    cache.add_argument("what", nargs="?", metavar="{clear}", help="clear: remove them")
+    cache.set_defaults(run=run_cache, error=cache.error)
     return parser
 
 
@@ -96,6 +107,30 @@ def run_doctor(arguments: argparse.Namespace) -> int:
     from eagerdl import doctor
 
     return doctor.run()
+
+
+def run_cache(arguments: argparse.Namespace) -> int:
+    """Print what is kept, or remove it; return 0 if that could be done."""
+    from eagerdl.jit import cache
+
+    if arguments.what not in (None, "clear"):
+        arguments.error(f"there is nothing to do named {arguments.what!r}; the only one is clear")
+    folder = cache.folder()
+    if folder is None:
+        print("no kernels are kept: " + ("EAGERDL_CACHE is 0" if "EAGERDL_CACHE" in os.environ else "there is no home folder"))
+        return 0
+    if arguments.what == "clear":
+        removed, left = cache.clear()
+        print(f"{removed} kernels removed from {folder}")
+        if left:
+            print(f"[eagerdl cache] the files must be yours to remove; {left} could not be; look at who owns {folder}", file=sys.stderr)
+        return 1 if left else 0
+    versions, size = cache.contents()
+    print(f"folder   {folder}" + ("" if cache.is_writable() else "  (cannot be written)"))
+    print(f"kernels  {sum(versions.values()):,}, {size / 2**20:.1f} MB of at most {cache.LIMIT // 2**20} MB")
+    for name, count in versions.most_common():
+        print(f"         {count:,} {'that are damaged, or of an older format' if name is None else f'by {name}'}")
+    return 0
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -1,5 +1,6 @@
 """Switches of the whole framework: default dtype and image layout, devices, tracebacks."""
 
+import contextlib as _contextlib
 import os
 from typing import Any
 
@@ -84,7 +85,20 @@ def run_functions_eagerly(run_eagerly):
 
 def functions_run_eagerly():
     """True while functions made with `edl.function` run line by line."""
-    return _functions_run_eagerly
+    return _functions_run_eagerly or bool(_reasons_to_run_eagerly)
+
+
+_reasons_to_run_eagerly: list[Any] = []  # what asks for it for a while: models that are to run eagerly, observers of ops
+
+
+@_contextlib.contextmanager
+def _running_eagerly(reason):
+    """A context in which functions made with `edl.function` run line by line, in all threads."""
+    _reasons_to_run_eagerly.append(reason)
+    try:
+        yield
+    finally:
+        _reasons_to_run_eagerly.remove(reason)
 
 
 _policy = None

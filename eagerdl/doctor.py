@@ -72,6 +72,7 @@ def examine() -> Iterator[Finding]:
     """Yield the findings, section by section."""
     yield from examine_versions()
     yield from examine_processor()
+    yield examine_cache()
     yield from examine_cuda()
 
 
@@ -132,6 +133,23 @@ def examine_processor() -> Iterator[Finding]:
         yield Finding("Processor", "Numba", f"{config.NUMBA_NUM_THREADS} threads")
     limits = [f"{name}={os.environ[name]}" for name in THREAD_VARIABLES if name in os.environ]
     yield Finding("Processor", "environment", ", ".join(limits) or "sets no thread limits")
+
+
+def examine_cache() -> Finding:
+    """The folder of compiled kernels, and whether it can be written."""
+    from eagerdl.jit import cache
+
+    folder = cache.folder()
+    if folder is None and os.environ.get("EAGERDL_CACHE") == "0":
+        return Finding("Processor", "kernels", "are not kept: EAGERDL_CACHE is 0")
+    remedy = "each process compiles its own: set EAGERDL_CACHE to a folder that can be written, or to 0"
+    if folder is None:
+        return Finding("Processor", "kernels", "there is no home folder to keep them in", "optional", remedy)
+    if not cache.is_writable():
+        return Finding("Processor", "kernels", f"cannot be kept in {folder}", "optional", remedy)
+    found = cache.files(folder)
+    size = sum(one[1] for one in found) / 2**20
+    return Finding("Processor", "kernels", f"{len(found):,} in {folder}, {size:.1f} MB; eagerdl cache shows more")
 
 
 def examine_cuda() -> Iterator[Finding]:

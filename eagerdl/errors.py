@@ -89,6 +89,10 @@ class TracingError(EagerdlError, TypeError):
         return cls(user_place(), requirement, came, remedy)
 
 
+class TracingWarning(UserWarning):
+    """A traced function does what is not repeated when it runs, or is traced again and again."""
+
+
 class ImmutableError(EagerdlError, TypeError):
     """Something tried to write into a tensor, which is a value."""
 

@@ -9,6 +9,7 @@ import sys
 
 import numpy as np
 
+from eagerdl import config
 from eagerdl.autograd.primitive import REGISTRY
 from eagerdl.debugging.comparisons import nonfinite
 from eagerdl.devices import device_of, is_array, module_of, to_numpy
@@ -32,10 +33,8 @@ _checker = _logger = None
 
 def observe(observer, on):
     """Lets `observer` see every op from now on, or no longer."""
-    if on:
-        observers.append(observer)
-    else:
-        observers.remove(observer)
+    for listed in (observers, config._reasons_to_run_eagerly):  # compiled functions call no ops
+        listed.append(observer) if on else listed.remove(observer)
     for primitive in REGISTRY.values():
         plain = _plain.setdefault(primitive, primitive.forward)
         primitive.forward = forward = watched(primitive, plain) if observers else plain

@@ -4,20 +4,22 @@ import html
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-from eagerdl.errors import PackageError
 from eagerdl.drawing.layout import layered
+from eagerdl.errors import PackageError
 
 SIZE, LINE, PADDING, ROUND = 12.0, 17.0, 8.0, 3.0  # of letters, of rows of text, beside text, of corners
 FRAME = (12.0, 26.0, 12.0, 12.0)  # room around what a frame holds: left, top, right, bottom
 MARGIN, LOOP, HEAD = 10.0, 16.0, 7.0  # around the picture, of a line from a box to itself, of an arrow
 FONT = "Helvetica, Arial, 'Liberation Sans', 'DejaVu Sans', sans-serif"
-FILLS = {"layer": "#263238", "input": "#00695c", "function": "#5d4e37", "model": "#283593"}
+FILLS = {
+    "layer": "#263238", "input": "#00695c", "function": "#5d4e37", "model": "#283593", "variable": "#6a1b9a", "output": "#00695c",
+}  # fmt: skip
 PIXELS = 16384  # matplotlib draws no larger picture
 
 
 @dataclass
 class Box:
-    """A layer: a key, a title, rows of text below, and its kind, one of the names of FILLS."""
+    """A layer or a call: a key, a title, rows of text below, and its kind, one of the names of FILLS."""
 
     key: str
     title: str
@@ -205,10 +207,10 @@ def picture_of(frame, rankdir="TB", splines="ortho"):
         x, y, w, h = rectangle(*where)
         out.rectangles.append((x, y, w, h, "#f5f5f5", "#78909c", True))
         out.texts.append((x + PADDING, y + LINE, one.label, True, "#455a64", "start"))
-    boxes = {box.key: box for box in _boxes(frame)}
+    by_key = {box.key: box for box in boxes(frame)}
     for key, where in found.boxes.items():
         x, y, w, h = rectangle(*where)
-        box, head = boxes[key], LINE + PADDING if boxes[key].rows else h
+        box, head = by_key[key], LINE + PADDING if by_key[key].rows else h
         out.rectangles.append((x, y, w, h, "#ffffff", "#263238", False))
         out.rectangles.append((x, y, w, head if box.rows else h, FILLS[box.kind], FILLS[box.kind], False))
         out.texts.append((x + w / 2, y + head / 2 + SIZE * 0.36, box.title, True, "#ffffff", "middle"))
@@ -218,10 +220,11 @@ def picture_of(frame, rankdir="TB", splines="ortho"):
     return out
 
 
-def _boxes(frame):
+def boxes(frame):
+    """The boxes of a frame and of those in it."""
     for item in frame.items:
         if isinstance(item, Frame):
-            yield from _boxes(item)
+            yield from boxes(item)
         else:
             yield item
 
@@ -296,7 +299,7 @@ def paint(picture, file, kind, dpi):
         from matplotlib.patches import FancyBboxPatch, PathPatch, Polygon
         from matplotlib.path import Path
     except ImportError as error:
-        raise PackageError("plot_model", f"a .{kind} needs the package matplotlib", str(error),
+        raise PackageError("picture", f"a .{kind} needs the package matplotlib", str(error),
                            "pip install 'eagerdl[plot]', or write a .svg or .dot") from None  # fmt: skip
     figure = Figure(figsize=(picture.width / 72, picture.height / 72))
     axes = figure.add_axes((0, 0, 1, 1))

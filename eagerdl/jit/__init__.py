@@ -1,5 +1,6 @@
-"""Functions of tensors as units: `function`."""
+"""Functions of tensors as units: `function`; and what shows tensors inside of them: `print`."""
 
 from eagerdl.jit.function import function
+from eagerdl.jit.printing import print
 
-__all__ = ["function"]
+__all__ = ["function", "print"]

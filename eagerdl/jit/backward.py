@@ -10,10 +10,10 @@ from eagerdl.autograd import graph as recordings
 from eagerdl.autograd.tape import GradientTape
 from eagerdl.dtypes import INEXACT_SET
 from eagerdl.errors import TapeError
-from eagerdl.jit.graph import CHECK, Graph
+from eagerdl.jit.graph import Graph
 from eagerdl.jit.program import Program
 from eagerdl.jit.rewrite import rewrite
-from eagerdl.jit.signature import Results, call_with
+from eagerdl.jit.signature import Results
 from eagerdl.tensor import from_array
 
 
@@ -35,7 +35,7 @@ class DifferentiableFunction:
             with GradientTape(persistent=True) as tape:
                 for i in self.watched:
                     tape.watch(sources[i])
-                self.results = Results(call_with(function, signature, call.rebuilt(sources)))
+                self.results = Results(signature.call(function, call.rebuilt(sources)))
             self.variables = list(tape.watched_variables())
             out = self.results.tensors
             self.differentiable = [i for i, x in enumerate(out) if x.dtype in INEXACT_SET]
@@ -57,7 +57,7 @@ class DifferentiableFunction:
         cotangents = whole.inputs[len(self.call.arrays) :]
         late, early_nodes, late_nodes = set(cotangents), [], []
         for node in whole.nodes:
-            if node.kind != CHECK and not late.isdisjoint(node.inputs):
+            if not late.isdisjoint(node.inputs):
                 late.update(node.outputs)
                 late_nodes.append(node)
             else:

@@ -1,15 +1,17 @@
 """Kernel sources to machine code, by Numba; what was compiled once is found in a cache, in memory and on disk."""
 
+import contextlib
 import functools
 import hashlib
 import re
 import threading
 import time
+from pathlib import Path
 
 from eagerdl.errors import ArgumentError
 from eagerdl.jit import cache, native
 
-FORMAT = 1  # part of every key: kernels of other versions of the vocabulary are compiled anew
+FORMAT = 1  # stands for the vocabulary of kernels where its sources cannot be read
 KNOWN = {"memset", "memcpy", "memmove"}  # what every process has
 _lock = threading.RLock()
 _loaded = {}  # key -> Kernel
@@ -66,19 +68,37 @@ def compile_counts():
 
 
 @functools.cache
+def versions():
+    """What compiles kernels here, for people: ``numba 0.61.2, llvmlite 0.44.0, znver3``."""
+    from importlib import metadata
+
+    import llvmlite.binding as llvm
+
+    found = []
+    for name in ("numba", "llvmlite"):
+        with contextlib.suppress(metadata.PackageNotFoundError):
+            found.append(f"{name} {metadata.version(name)}")
+    return ", ".join([*found, llvm.get_host_cpu_name()])
+
+
+@functools.cache
+def vocabulary():
+    """A digest of the code that says what the words of kernels mean: kernels that other code compiled are not found."""
+    folder = Path(__file__).parent
+    try:
+        text = b"".join((folder / name).read_bytes() for name in ("intrinsics.py", "compiler.py"))
+    except OSError:  # a program that was packed without sources
+        text = str(FORMAT).encode()
+    return hashlib.sha256(text).hexdigest()
+
+
+@functools.cache
 def target():
-    """What machine code depends on besides the source: versions, and the processor as LLVM sees it."""
-    import llvmlite
+    """What machine code depends on besides the source: versions, and the processor and system as LLVM sees them."""
     import llvmlite.binding as llvm
 
     features = ",".join(sorted(name for name, there in llvm.get_host_cpu_features().items() if there))
-    try:
-        import importlib.metadata as metadata
-
-        numba = metadata.version("numba")
-    except metadata.PackageNotFoundError:
-        numba = ""
-    return f"{FORMAT} {llvmlite.__version__} {numba} {llvm.get_host_cpu_name()} {features}"
+    return f"{vocabulary()} {versions()} {llvm.get_process_triple()} {features}"
 
 
 def key_of(source):
@@ -105,7 +125,7 @@ def _from_disk(source):
 def _compiled(source):
     start = time.perf_counter()
     code, symbol = _machine_code(source)
-    cache.write(key_of(source), code, symbol, source)
+    cache.write(key_of(source), code, symbol, source, versions())
     run = native.load(code, symbol)
     seconds = time.perf_counter() - start
     counts["compiled"] += 1

@@ -17,10 +17,12 @@ from eagerdl.dtypes import INEXACT_SET
 from eagerdl.errors import ArgumentError, DTypeError, ShapeError, TapeError
 from eagerdl.jit.graph import LOOP, VIEW, Graph, Value
 from eagerdl.jit.loops import Branches, Loop
+from eagerdl.jit.numbers import Number
 from eagerdl.jit.rewrite import rewrite
 from eagerdl.jit.running import current
+from eagerdl.jit.stacks import unstacked
 from eagerdl.jit.trace import Trace
-from eagerdl.jit.traced import Traced, call
+from eagerdl.jit.traced import Traced, call, examples
 from eagerdl.ops import control_flow
 from eagerdl.ops.conversion import convert_to_tensor
 from eagerdl.ops.logic import logical_not
@@ -172,7 +174,7 @@ class Step:
         whole = self.graph
         ends = list(whole.outputs)
         whole.outputs = [*ends, *self.writes.values(), *self.grads]
-        rewrite(whole.without_dead_code()).without_dead_code()
+        unstacked(rewrite(whole.without_dead_code()).without_dead_code())
         whole.named_values()
         outputs, grads = whole.outputs[: len(ends) + len(self.writes)], whole.outputs[len(ends) + len(self.writes) :]
         first = [one.value for one in (*self.cotangents, *self.sums)]
@@ -214,7 +216,7 @@ class Step:
         """The graph without a gradient."""
         whole = self.graph
         whole.outputs = [*whole.outputs, *self.writes.values()]
-        rewrite(whole.without_dead_code()).without_dead_code()
+        unstacked(rewrite(whole.without_dead_code()).without_dead_code())
         whole.named_values()
         return whole
 
@@ -251,6 +253,34 @@ def run_loop(where, function, carried, along, n, reverse=False, flag=None):
     gradient = recordings.active() is not None
     step = Step(function, where, [*map(example, carried), *rows], gradient)
     return _RunningLoop(where, step, carried, along, n, reverse, flag).run(gradient)
+
+
+def array_loop(where, function, carried, along, reverse=False):
+    """A loop over arrays of the trace under way, for forwards of ops that run step by step.
+
+    Args:
+        where: the name of the op.
+        function: (carried arrays..., rows...) -> the new carried arrays, and the rows that are collected.
+        carried, along: arrays, of which at least one is traced.
+        reverse: whether to begin at the end.
+
+    Returns:
+        The last carried arrays, and the collected ones.
+    """
+    body = Body(where)
+    rows = [np.array(examples(x)[-1 if reverse else 0]) for x in along]
+    inputs = [body.input(example) for example in (*[np.array(examples(x)) for x in carried], *rows)]
+    with body.running():
+        new, collected = function(*inputs)
+        outputs = [body.encode(x) for x in (*new, *collected)]
+    body.alive = False
+    graph = body.graph
+    graph.outputs = outputs
+    rewrite(graph.without_dead_code()).without_dead_code()
+    graph.named_values()
+    loop = Loop(graph, len(carried), len(along), None, reverse)
+    made = call(loop, (*carried, *along, *[outside for outside, _ in body.captured.values()]), {}, LOOP)
+    return made[: len(carried)], made[len(carried) :]
 
 
 class _RunningLoop:
@@ -480,8 +510,8 @@ def switch(where, index, branches, operands):
     def function(branch):
         def step(*tensors):
             leaves, made = flatten(branch(*build(list(tensors))))
-            built.append((made, [None if isinstance(x, Tensor) else x for x in leaves], leaves))
-            return [convert_to_tensor(x) for x in leaves if x is not None]
+            built.append((made, leaves))
+            return [_wide(x) for x in leaves if x is not None]
 
         return step
 
@@ -495,8 +525,20 @@ def switch(where, index, branches, operands):
     if index.size != 1:
         raise ShapeError(where, "a condition of one element is needed", f"got shape {index.shape}", "reduce it with edl.any or edl.all")
     made = _RunningBranches(where, steps, index.reshape(()).astype("int32"), first).run(gradient)
-    rest = iter(made)
-    return built[-1][0]([None if x is None else next(rest) for x in built[-1][2]])
+    made, leaves = iter(made), built[-1][1]
+    columns = list(zip(*[leaves for _, leaves in built]))
+    return built[-1][0]([None if x is None else _weak(next(made), column) for x, column in zip(leaves, columns)])
+
+
+def _wide(x):
+    """A leaf of a branch as a tensor; Python numbers in the precision that Python has."""
+    return from_array(np.asarray(x, np.dtype(type(x)))) if type(x) in (int, float) else convert_to_tensor(x)
+
+
+def _weak(made, column):
+    """What branches gave, as a Python number if all of them gave one."""
+    kinds = set(map(type, column))
+    return Number(made._array, int if kinds == {int} else float, None) if kinds <= {int, float} else made
 
 
 def _check_branches(where, steps):

@@ -40,7 +40,7 @@ MOST_TREES = 16  # files whose trees are kept
 
 FUTURES = __future__.annotations.compiler_flag
 
-watchers = []  # the last one is shown what converted code is about to call, in any thread
+watchers = []  # functions that are shown what is about to be called under tracing, in any thread
 _lock = threading.RLock()
 _converted = {}  # id of a code object -> (the code object, its new one or None, why there is none)
 _callees = {}  # the same for what converted code has called: id of a code object -> (the code object, its new one or None)
@@ -67,8 +67,8 @@ def convert(function):
 
 def callee(function):
     """What converted code calls in place of `function`: the user's own functions converted, all others as they are."""
-    if watchers:
-        watchers[-1](function)
+    for watch in watchers:
+        watch(function)
     kind = type(function)
     if kind is types.FunctionType:
         return _callee_function(function)

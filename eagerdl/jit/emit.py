@@ -326,7 +326,7 @@ class _Emitter:
             if self._level(value) == COLUMN:
                 name = lowering.NAMES[value.dtype]
                 self.say(1, "for j in range(n):")
-                self.say(2, f"store_{name}_{self._scope(value)}({operand.name}, {self._offset(operand, name)}, as_{name}(0))")
+                self.say(2, f"store_{name}_{self._scope(value)}({operand.name}, {self._offset(operand, name)}, as_{name}({lowering.start(value.node)}))")
 
     # -- a phase ------------------------------------------------------------------------------------------
 
@@ -360,7 +360,7 @@ class _Emitter:
                 return
             x, scope = self._read(node.inputs[0], depth, node), self._scope(out)
             at = f"{operand.name}, {self._offset(operand, name)}"
-            self.say(depth, f"store_{name}_{scope}({at}, load_{name}_but_{scope}({at}) + {x})")
+            self.say(depth, f"store_{name}_{scope}({at}, {lowering.combined(node, f'load_{name}_but_{scope}({at})', x)})")
             return
         variable = self.now[out] = self._new(self._expression(node, depth), depth)
         if out in self.out:

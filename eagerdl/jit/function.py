@@ -1,7 +1,6 @@
 """`function`: traces a Python function of tensors and runs what was traced as one compiled program."""
 
 import functools
-import inspect
 import threading
 import weakref
 
@@ -18,7 +17,7 @@ from eagerdl.jit.concrete import ConcreteFunction
 from eagerdl.jit.convert import convert
 from eagerdl.jit.numbers import NeedsValue
 from eagerdl.jit.rewrite import rewrite
-from eagerdl.jit.signature import Call, Results, call_with, difference, named_arguments
+from eagerdl.jit.signature import Call, Results, Signature, difference
 from eagerdl.tensor import Tensor, TensorSpec, batches, from_array, to_array
 
 __all__ = ["Function", "function"]
@@ -29,7 +28,7 @@ def function(func=None, input_signature=None, autograph=True, jit_compile=None, 
 
     The numbers are those of the undecorated function, bit for bit. The Python code runs again, to be traced, when it is
     called with arguments of another structure, dtype or shape; kernels are compiled for structure and dtype only, so that
-    another batch size compiles nothing.
+    another batch size compiles nothing. On a GPU, for which there is no compiler yet, functions run eagerly.
 
     Args:
         func: the function; None to use it as a decorator with arguments.
@@ -67,7 +66,8 @@ class Function:
         self.input_signature = None if input_signature is None else tuple(input_signature)
         self._autograph, self._jit_compile = autograph, jit_compile
         self._instance = instance  # a weak reference to what a method is bound to
-        self._signature = inspect.signature(func)
+        self._signature = Signature(func)
+        self._eager = False  # set once it was found to use arrays of a GPU
         self._history = honesty.History()
         self._concrete, self._traced = {}, 0  # key -> list of ConcreteFunctions that differ in their variables' layouts
         self._bound = weakref.WeakKeyDictionary()
@@ -84,7 +84,7 @@ class Function:
             args = (self._instance(), *args)
         if self.input_signature is not None:
             args = self._fitted(args)
-        if config.functions_run_eagerly() or batches:
+        if self._eager or config.functions_run_eagerly() or batches:
             return self.python_function(*args, **named)
         if tracing.current() is not None:  # part of another trace
             return self._converted(*args, **named)
@@ -92,6 +92,8 @@ class Function:
         if recording is not None:
             return self._recorded(recording, args, named)
         call = self._call(args, named)
+        if call.on_gpu:
+            return self.python_function(*args, **named)
         for concrete in self._concrete.get(call.key, ()):
             if concrete.fits():
                 return concrete(call.arrays)
@@ -100,7 +102,7 @@ class Function:
 
     def _call(self, args, named):
         try:
-            arguments = named_arguments(self._signature, args, named)
+            arguments = self._signature.arguments(args, named)
         except TypeError as error:
             raise ArgumentError(self._where, f"the arguments are {self._where}{self._signature}", str(error),
                                 "check the call") from None  # fmt: skip
@@ -111,6 +113,8 @@ class Function:
         if recording.forward or len(recording.members) > 1:
             return self._converted(*args, **named)
         call = self._call(args, named)
+        if call.on_gpu:
+            return self.python_function(*args, **named)
         found = self._with_gradients.get(call.key)
         if found is None or not found.fits():
             with self._lock:
@@ -119,8 +123,9 @@ class Function:
                     found = self._with_gradients[call.key] = self._run(
                         lambda: DifferentiableFunction(tracing.Trace(self._where), self._where, call, self._converted, self._signature)
                     )
-                except tracing.VariableMade:
-                    return self._converted(*args, **named)
+                except (tracing.VariableMade, tracing.OnGPU) as reason:
+                    self._eager = isinstance(reason, tracing.OnGPU)
+                    return self.python_function(*args, **named)
                 self._traced += 1
                 self._latest_with_gradient = found
                 self._history.add(self._where, call, under_tape=True)
@@ -149,16 +154,21 @@ class Function:
 
     # -- traces -------------------------------------------------------------------------------------
 
-    def _trace(self, call):
-        """Runs the Python function under tracing: the results of this call, and a ConcreteFunction for the next ones."""
+    def _trace(self, call, runs=True):
+        """Runs the Python function under tracing: the results of this call, and a ConcreteFunction for the next ones.
+
+        Args:
+            call: the Call.
+            runs: whether it counts as a call: variables get their new values, `edl.print` prints.
+        """
         honesty.report(self.python_function, call.tree)
         call = self._with_numbers(call)
         trace = tracing.Trace(self._where)
         inputs = [trace.input(array) for array in call.arrays]
 
         def run():
-            with trace.running(), printing.shown_after(trace):
-                out = call_with(self._converted, self._signature, call.rebuilt([from_array(one) for one in inputs]))
+            with trace.running(), printing.shown_after(trace, runs):
+                out = self._signature.call(self._converted, call.rebuilt([from_array(one) for one in inputs]))
                 results = Results(out)
                 for traced in results.arrays:
                     trace.own(traced)
@@ -166,19 +176,21 @@ class Function:
 
         try:
             results = self._run(run)
-        except tracing.VariableMade:
-            return call_with(self._converted, self._signature, call.tree)
+        except (tracing.VariableMade, tracing.OnGPU) as reason:
+            self._eager = isinstance(reason, tracing.OnGPU)
+            return self._signature.call(self.python_function, call.tree)
         except NeedsValue as error:  # this number has to be the same at each call
             self._static.add(error.name)
-            return self._trace(Call(self._where, call.tree, self._changing))
+            return self._trace(Call(self._where, call.tree, self._changing), runs)
         finally:
             trace.alive = False
         made = [from_array(traced.example) for traced in results.arrays]
         trace.graph.outputs = [traced.value for traced in results.arrays]
-        trace.finish()
         results.forget()
         concrete = ConcreteFunction(self._where, call, rewrite(trace.graph.without_dead_code()).without_dead_code(), results,
                                     self._jit_compile is not False, self._why(call), self._compiled_for_other_sizes(call))  # fmt: skip
+        if runs:
+            trace.finish()  # last, so that whatever fails before leaves the variables as they were
         self._concrete.setdefault(call.key, []).append(concrete)
         self._traced += 1
         self._latest = concrete
@@ -188,7 +200,8 @@ class Function:
     def _run(self, trace):
         """Calls `trace`; turns what only the first call may do into an error afterwards."""
         try:
-            return trace()
+            with honesty.watching():
+                return trace()
         except tracing.VariableMade:
             if not self._traced:
                 raise
@@ -231,19 +244,25 @@ class Function:
 
         Unknown sizes of a TensorSpec stand for size 1 here; calls with other sizes are traced by themselves.
         """
+        for _ in range(2):  # if variables are made, the first time is no trace
+            call = self._call_like(args, named)
+            found = [one for one in self._concrete.get(call.key, ()) if one.fits()]
+            if not found:
+                with self._lock:
+                    self._trace(call, runs=False)
+                found = self._concrete.get(self._call_like(args, named).key)
+            if found:
+                break
+        return found[-1]
+
+    def _call_like(self, args, named):
+        """The Call for arguments that may be TensorSpecs; without any, those of the input_signature."""
+        if self.input_signature is not None and not args and not named:
+            args = self.input_signature
         args, named = tree.map_structure(_example_of, (list(args), named))
         if self._instance is not None:
             args = [self._instance(), *args]
-        call = self._call(args, named)
-        if not self._concrete.get(call.key):
-            with self._lock:
-                self._trace(call)
-        found = self._concrete.get(call.key)
-        if not found:  # variables were made
-            with self._lock:
-                self._trace(call)
-            found = self._concrete[call.key]
-        return found[-1]
+        return self._call(args if self.input_signature is None else self._fitted(args), named)
 
     def source(self):
         """The last trace as a program: readable Python, and the sources of its kernels with the user's lines behind them."""

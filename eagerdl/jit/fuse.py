@@ -172,8 +172,7 @@ def _can_fuse_reduction(node):
         return False
     if kind[0] == COLUMN:
         columns = int(np.prod(value.shape[value.ndim - kind[1] :]))
-        # One column is a row to NumPy, and minima of columns are left to it.
-        return ufunc is np.add and columns > 1
+        return columns > 1  # one column is a row to NumPy
     return True
 
 
@@ -250,7 +249,7 @@ def regions_of(graph):
         chosen = None
         for region in [*candidates.values()][::-1]:
             found = region.admits(node)
-            if found is None or closed(region, node):
+            if found is None or (chosen is None and closed(region, node)):
                 continue
             if chosen is None:
                 chosen = region

@@ -70,6 +70,11 @@ class Node:
         self.several = False  # whether a tuple or list comes out
         self.shares = False  # whether what comes out may be memory of an input
 
+    @property
+    def acts(self):
+        """True for calls that are made although nobody reads what comes out: they may raise or print."""
+        return self.kind == CHECK or (self.kind == LOOP and self.function.acts)
+
     def run(self, lookup):
         """Calls the function on the arrays that `lookup` gives for the values."""
         args, named = replaced(self.args, lookup), replaced(self.named, lookup)
@@ -103,11 +108,15 @@ class Graph:
         """Drops the calls that neither results nor variables nor checks depend on; returns the graph."""
         needed, kept = set(self.ends()), []
         for node in reversed(self.nodes):
-            if node.kind == CHECK or not needed.isdisjoint(node.outputs):
+            if node.acts or not needed.isdisjoint(node.outputs):
                 needed.update(node.inputs)
                 kept.append(node)
         self.nodes = kept[::-1]
         return self
+
+    def acts(self):
+        """True if one of its calls does, see `Node`."""
+        return any(node.acts for node in self.nodes)
 
     def users(self):
         """For each value the nodes that read it, in order."""

@@ -4,6 +4,7 @@ traced again."""
 import ast
 import collections
 import collections.abc
+import contextlib
 import functools
 import inspect
 import os
@@ -13,8 +14,9 @@ import warnings
 
 from eagerdl.errors import PACKAGE_FOLDER, TracingWarning
 from eagerdl.jit import names
-from eagerdl.jit.convert import call_of, definition, is_users, side_effects
+from eagerdl.jit.convert import call_of, definition, is_users, side_effects, watchers
 from eagerdl.jit.places import content
+from eagerdl.jit.running import current
 from eagerdl.jit.signature import Identity, difference, is_number
 
 REPETITIONS = 10  # traces because of one argument, until that is worth a warning
@@ -39,11 +41,13 @@ def report(function, arguments=None):
         function: the Python function.
         arguments: what it is called with, by name, to look at the objects that it changes.
     """
-    function = written(function)
+    called, function = function, written(function)
     if function is None or id(function.__code__) in _reported:
         return
     _reported[id(function.__code__)] = function.__code__
-    found = effects(function, arguments or {})
+    owner = getattr(called, "__self__", None) if isinstance(called, types.MethodType | types.FunctionType) else called
+    first = () if owner is None else function.__code__.co_varnames[:1]
+    found = effects(function, dict.fromkeys(first, owner) | dict(arguments or {}))
     if not found:
         return
     prints = [text for _, text in found if "print(" in text]
@@ -57,6 +61,24 @@ def report(function, arguments=None):
         f"at each call; that is so for line{'s' * (len(found) > 1)} {lines}; {'; '.join(remedies)}",
         TracingWarning, file, line,
     )  # fmt: skip
+
+
+@contextlib.contextmanager
+def watching():
+    """A context in which a trace runs: the user's functions that it calls are reported as well, unless somebody else watches them."""
+    if watchers:
+        yield
+        return
+    watchers.append(_report_called)
+    try:
+        yield
+    finally:
+        watchers.remove(_report_called)
+
+
+def _report_called(function):
+    if current() is not None:
+        report(function)
 
 
 def written(function):
@@ -205,10 +227,11 @@ class History:
     Attributes:
         reasons: for each trace what was different, as text.
         causes: argument -> how many traces it has caused.
+        under_tape: whether the last one was made together with its gradient.
     """
 
     def __init__(self):
-        self.reasons, self.causes, self._last = [], collections.Counter(), None
+        self.reasons, self.causes, self.under_tape, self._last = [], collections.Counter(), False, None
 
     def add(self, where, call, under_tape=False):
         """Notes a trace; warns when one argument has caused too many.
@@ -218,7 +241,7 @@ class History:
             call: the Call that was traced.
             under_tape: whether it was traced together with its gradient.
         """
-        last, self._last = self._last, (call.names, call.key)
+        last, self._last, self.under_tape = self._last, (call.names, call.key), under_tape
         if last is None:
             reason = "first call"
         elif last == self._last:

@@ -1,8 +1,8 @@
 """`Loop`: a graph that runs many times, as one compiled loop.
 
-The body of a loop is a `Program` like any other. Where all its steps are kernels or ufunc loops, one driver, which is compiled once
-and serves every loop, runs through them as through a list of instructions: a step costs a few nanoseconds, and a scan of 1,000
-steps is compiled as fast as one of 10. What moves along an axis is not copied; its address in the tables of the kernels moves.
+The body of a loop is a list of instructions (`instructions.Body`). One driver, which is compiled once and serves every loop, runs
+through it: a step costs a few nanoseconds, and a scan of 1,000 steps is compiled as fast as one of 10. What moves along an axis
+is not copied; its address in the tables of the kernels moves. A loop in a body is an instruction: the driver calls itself.
 Bodies that call Python code at some place run step by step instead.
 """
 
@@ -11,7 +11,10 @@ import threading
 import numpy as np
 
 from eagerdl.jit import compiler, native
+from eagerdl.jit.instructions import CAREFUL, WORDS, Body, NotDriven, is_dense
+from eagerdl.jit.interpreter import Interpreter
 from eagerdl.jit.program import Program
+from eagerdl.jit.stacks import carried_apart
 
 DRIVER = '''def kernel(P):
     n, code, count = word(P, 0), word(P, 1), word(P, 2)
@@ -22,15 +25,28 @@ DRIVER = '''def kernel(P):
         if flag != 0 and not again_b1(flag, 0):
             break
         for m in range(moving):
-            set_word(word(moves, 3 * m), word(moves, 3 * m + 1) + i * word(moves, 3 * m + 2))
+            place = moves + 24 * m
+            set_word(word(place, 0), word(place, 1) + i * word(place, 2))
         for c in range(count):
-            kind = word(code, 6 * c)
+            at = code + 48 * c
+            kind = word(at, 0)
             if kind == 0:
-                call_kernel(word(code, 6 * c + 1), nowhere, word(code, 6 * c + 2))
+                call_kernel(word(at, 1), nowhere, word(at, 2))
             elif kind == 1:
-                call_loop(word(code, 6 * c + 1), word(code, 6 * c + 2), word(code, 6 * c + 3), word(code, 6 * c + 4), word(code, 6 * c + 5))
+                call_loop(word(at, 1), word(at, 2), word(at, 3), word(at, 4), word(at, 5))
+            elif kind == 2:
+                copy_bytes(word(at, 1), word(at, 2), word(at, 3))
+            elif kind == 3:
+                call_kernel(word(at, 1), nowhere, word(at, 2))
+                if word(word(at, 3), 0) < 0:
+                    set_word(P + 48, -1)
+                    return
+            elif kind == 4:
+                store_u1_0(word(at, 1), 0, again_u1(word(at, 2), 0))
+            elif kind == 5:
+                store_u4_0(word(at, 1), 0, again_u4(word(at, 2), 0))
             else:
-                copy_bytes(word(code, 6 * c + 1), word(code, 6 * c + 2), word(code, 6 * c + 3))
+                set_word(word(at, 1), word(word(at, 2), 0))
         i += 1
     set_word(P + 48, i)
 '''
@@ -59,106 +75,41 @@ class Loop:
     def __init__(self, graph, carried, along, length, reverse=False, flag=None):
         self.graph, self.carried, self.along = graph, carried, along
         self.length, self.reverse, self.flag = length, reverse, flag
-        self.program = Program(graph, threads=False)
+        self.acts = graph.acts()
         self.lock = threading.Lock()
-        self.compiled = False
-        self._prepare()
+        self.driven = self._driven()
+        self.program = Program(graph) if self.driven is None else self.driven.body
 
-    def _prepare(self):
-        """Makes the instructions, if the body can be run by the driver."""
-        program, graph = self.program, self.graph
-        if None in program.code or graph.variables or any(not is_dense(value) for value in (*graph.inputs, *graph.outputs)):
-            return
-        if any(value not in program.arrays for value in graph.outputs):
-            return
-        arrays = program.arrays
-        rows = graph.inputs[self.carried : self.carried + self.along]
-        self.room, code = [], list(program.code)
-        self.collected = [arrays[value] for value in graph.outputs[self.carried :]]
-        self.targets = []  # for each collected row the index of its instruction
-        for array in self.collected:
-            self.targets.append(len(code))
-            code.append((2, 0, native.address(array), array.nbytes, 0, 0))
-        later = []
-        carried = set(graph.inputs[: self.carried])
-        for value, new in zip(graph.inputs, graph.outputs[: self.carried]):
-            if new is value:
-                continue
-            source = arrays[new]
-            if carried.intersection(program._roots(new)):  # it may be overwritten before it is read
-                room = np.empty(new.shape, new.dtype)
-                self.room.append(room)
-                code.append((2, native.address(room), native.address(source), source.nbytes, 0, 0))
-                source = room
-            later.append((2, native.address(arrays[value]), native.address(source), source.nbytes, 0, 0))
-        code += later
-        self.instructions = np.array(code or [(2, 0, 0, 0, 0, 0)], np.uint64).view(np.int64)
-        self.count = len(code)
-        self.moves = []  # (word to set, which array it moves along, offset of the first row)
-        for table, index, value in program.addresses:
-            for place, row in enumerate(rows):
-                if row in program._roots(value):
-                    offset = int(table[index]) - native.address(arrays[row])
-                    self.moves.append((native.address(table) + 8 * index, place, offset))
-        self.run = compiler.kernel(DRIVER).run
-        self.compiled = True
+    @property
+    def compiled(self):
+        """Whether the driver runs it; else it runs step by step."""
+        return self.driven is not None
+
+    def _driven(self, apart=True):
+        try:
+            return Driven(self, apart)
+        except NotDriven:
+            return None
+
+    def nested(self, body, node):
+        """This loop as an instruction of the body of another one; gives what has to be kept alive."""
+        driven = Driven(self, apart=False)
+        driven.join(body, node)
+        return driven
 
     def __call__(self, *arrays):
-        if self.compiled and self.lock.acquire(blocking=False):
+        if self.driven is not None and self.lock.acquire(blocking=False):
             try:
-                return self._driven(arrays)
+                made = self.driven(arrays)
             finally:
                 self.lock.release()
+            if made is not None:
+                return made
         return self._step_by_step(arrays)
-
-    def _driven(self, arrays):
-        carried, along = arrays[: self.carried], [np.ascontiguousarray(one) for one in arrays[self.carried : self.carried + self.along]]
-        program = self.program
-        inputs = self.graph.inputs
-        for value, array in zip(inputs[: self.carried], carried):
-            np.copyto(program.arrays[value], array)
-        for value, array in zip(inputs[self.carried + self.along :], arrays[self.carried + self.along :]):
-            np.copyto(program.arrays[value], array)
-        n = self._runs(along)
-        parts = []
-        while True:
-            collected, done = self._run_driver(along, n)
-            parts.append([one[:done] for one in collected])
-            if self.flag is None or done < n or (self.length is not None and done == self.length):
-                break
-        collected = parts[0] if len(parts) == 1 else [np.concatenate(column) for column in zip(*parts)]
-        return [*[program.arrays[value].copy() for value in inputs[: self.carried]], *collected]
-
-    def _runs(self, along):
-        """How many runs there are; for an open end how many at a time."""
-        if along:
-            return len(along[0])
-        if self.length is not None:
-            return self.length
-        return CHUNK if self.collected else np.iinfo(np.int64).max
-
-    def _run_driver(self, along, n):
-        """Runs the body up to n times; gives the collected rows and how often it ran."""
-        program, inputs = self.program, self.graph.inputs
-        collected = [np.empty((n, *row.shape), row.dtype) for row in self.collected]
-        moves = []
-        for place, along_place, offset in self.moves:
-            array = along[along_place]
-            moves.append(self._move(place, native.address(array) + offset, array.strides[0], n))
-        for index, array in zip(self.targets, collected):
-            moves.append(self._move(native.address(self.instructions) + 8 * (6 * index + 1), native.address(array), array.strides[0], n))
-        moves = np.array(moves or [(0, 0, 0)], np.int64)
-        flag = 0 if self.flag is None else native.address(program.arrays[inputs[self.flag]])
-        table = np.array([n, native.address(self.instructions), self.count, native.address(moves),
-                          len(self.moves) + len(collected), flag, 0, native.NOWHERE], np.int64)  # fmt: skip
-        self.run(native.address(table))
-        return collected, int(table[6])
-
-    def _move(self, place, first, stride, n):
-        return (place, first + (n - 1) * stride, -stride) if self.reverse else (place, first, stride)
 
     def _step_by_step(self, arrays):
         """The same through the body's own program, or its interpreter."""
+        run = self.program if self.driven is None else Interpreter(self.graph)
         carried = list(arrays[: self.carried])
         along = arrays[self.carried : self.carried + self.along]
         same = arrays[self.carried + self.along :]
@@ -169,7 +120,7 @@ class Loop:
             if self.flag is not None and not carried[self.flag]:
                 break
             row = length - 1 - i if self.reverse else i
-            out = self.program([*carried, *[array[row] for array in along], *same])
+            out = run([*carried, *[array[row] for array in along], *same])
             carried = out[: self.carried]
             for column, array in zip(columns, out[self.carried :]):
                 column.append(array)
@@ -179,7 +130,245 @@ class Loop:
             np.stack(column[::-1] if self.reverse else column) if column else np.empty((0, *value.shape), value.dtype)
             for column, value in zip(columns, values)
         ]
-        return [*map(np.asarray, carried), *collected]
+        return [*map(np.array, carried), *collected]
+
+
+class Driven:
+    """A loop by instructions.
+
+    Args:
+        loop: the Loop.
+        apart: whether what is carried as a stack may be carried in its parts.
+
+    Raises:
+        NotDriven: if its body cannot be a list of instructions.
+    """
+
+    def __init__(self, loop, apart=True):
+        self.loop, self.reverse = loop, loop.reverse
+        graph, carried, self.flag, self.parts = loop.graph, loop.carried, loop.flag, None
+        if apart:
+            graph, carried, self.flag, self.parts = carried_apart(graph, carried, loop.flag)
+        self.count, self.along = carried, loop.along
+        self.carried, self.rows = graph.inputs[:carried], graph.inputs[carried : carried + loop.along]
+        self.same = graph.inputs[carried + loop.along :]
+        self.news, self.collected = graph.outputs[:carried], graph.outputs[carried:]
+        renewed = {old: new for old, new in zip(self.carried, self.news) if new is not old}
+        self.body = Body(graph, renewed, self.collected)
+        self._find_chains(renewed)
+        self._copy_collected()
+        self._renew(renewed)
+        self._place_code()
+        self._find_moves()
+        self.run = compiler.kernel(DRIVER)
+
+    # -- what is copied, and what is written where it belongs ---------------------------------------
+
+    def _find_chains(self, renewed):
+        """Which collected values are not copied.
+
+        `direct` tells for a value which rows it is written to. `chains` tells for a carried value in which rows the next run finds
+        it: those after its own.
+        """
+        self.direct, self.chains, self.extra = {}, {}, set()
+        body = self.body
+        for place, value in enumerate(self.collected):
+            if value in body.moveable and value not in self.direct:
+                self.direct[value] = place
+        if self.flag is not None:
+            return
+        news = [*renewed.values()]
+        for old, new in renewed.items():
+            if new not in body.moveable or news.count(new) > 1 or new in body.partners:
+                continue
+            if new in self.direct:
+                place = self.direct[new]
+            elif old in self.collected and old not in news:
+                place = self.collected.index(old)
+            else:
+                continue
+            if place not in self.extra:
+                self.chains[old] = place
+                self.extra.add(place)
+
+    def _copy_collected(self):
+        """Collected values that are copied, and what of a run is written into the rows of the next."""
+        body, first = self.body, []
+        self.targets = []  # (instruction, place)
+        for place, value in enumerate(self.collected):
+            if self.direct.get(value) == place or self.chains.get(value) == place:
+                continue
+            given, early = body.place(value), value in self.carried
+            before = len(body.code)
+            words = body.copy((None, np.ndarray(given[1].shape, given[1].dtype, np.empty(max(given[1].nbytes, 1), np.uint8))), given)
+            if words is None:
+                raise NotDriven
+            self.targets.append((words, place))
+            if early:  # it may be overwritten in place
+                first += body.code[before:]
+                del body.code[before:]
+        body.code[:0] = first
+
+    def _renew(self, renewed):
+        """Copies of new carried values to the places of the old ones."""
+        body, later = self.body, []
+        for old, new in renewed.items():
+            if body.partners.get(new) is old or old in self.chains:
+                continue
+            given = body.place(new)
+            if not set(self.carried).isdisjoint(body._roots(new)) or new in body.partners:  # it may be overwritten before it is read
+                room = np.empty(new.shape, new.dtype)
+                body.tables.append(room)
+                body.copy((None, room), given)
+                given = (None, room)
+            later.append((body.place(old), given))
+        for target, given in later:
+            body.copy(target, given)
+
+    def _place_code(self):
+        """One array of all instructions; addresses that stood in single ones are in it now."""
+        body = self.body
+        self.instructions = np.concatenate([*body.code, np.zeros(WORDS, np.int64)])
+        where = {id(words): index * WORDS for index, words in enumerate(body.code)}
+        moved = []
+        for table, index, value in body.addresses:
+            start = where.get(id(table))
+            moved.append((table, index, value) if start is None else (self.instructions, start + index, value))
+        self.addresses = moved
+        self.targets = [(where[id(words)] + 1, place) for words, place in self.targets]
+
+    def _find_moves(self):
+        """The words that change from run to run: (address of the word, what it follows, which one, offset, how many rows on)."""
+        body, self.moves = self.body, []
+        follow = {row: ("along", place, 0) for place, row in enumerate(self.rows)}
+        for value, place in self.direct.items():
+            follow[value] = ("collected", place, 0)
+        for old, place in self.chains.items():
+            new = self.news[self.carried.index(old)]
+            follow[old], follow[new] = ("collected", place, 0), ("collected", place, 1)
+        for table, index, value in self.addresses:
+            for root in body._roots(value):
+                if root in follow:
+                    offset = int(table[index]) - native.address(body.arrays[root])
+                    self.moves.append((native.address(table) + 8 * index, *follow[root][:2], offset, follow[root][2]))
+        for index, place in self.targets:
+            self.moves.append((native.address(self.instructions) + 8 * index, "collected", place, 0, 0))
+
+    # -- running --------------------------------------------------------------------------------------
+
+    def table(self, n, along, collected):
+        """The driver's table, and the array of moves in it."""
+        moves = []
+        for place, what, which, offset, ahead in self.moves:
+            array = (along if what == "along" else collected)[which]
+            stride = array.strides[0]
+            first = native.address(array) + offset
+            if self.reverse:
+                last = n - 1 + (what == "collected" and which in self.extra)
+                moves.append((place, first + (last - ahead) * stride, -stride))
+            else:
+                moves.append((place, first + ahead * stride, stride))
+        moves = np.array(moves or [(0, 0, 0)], np.int64)
+        flag = 0 if self.flag is None else native.address(self.body.arrays[self.carried[self.flag]])
+        return np.array([n, native.address(self.instructions), len(self.instructions) // WORDS - 1, native.address(moves), len(self.moves),
+                         flag, 0, native.NOWHERE], np.int64), moves  # fmt: skip
+
+    def rooms(self, n):
+        """New arrays for the collected rows of n runs; those of chains have a row more."""
+        return [np.empty((n + (place in self.extra), *value.shape), value.dtype) for place, value in enumerate(self.collected)]
+
+    def _begin(self, rooms, n):
+        """Where the first values of what is carried go."""
+        return [rooms[self.chains[old]][n if self.reverse else 0, ...] if old in self.chains else self.body.arrays[old] for old in self.carried]
+
+    def _end(self, rooms, n):
+        """Where the last values of what is carried are."""
+        return [rooms[self.chains[old]][0 if self.reverse else n, ...] if old in self.chains else self.body.arrays[old] for old in self.carried]
+
+    def _rows_of(self, rooms, n):
+        """The collected rows without those that are only carried."""
+        found = []
+        for place, room in enumerate(rooms):
+            after = self.direct.get(self.collected[place]) == place  # rows hold what came out of a run, not what went in
+            found.append(room[1:] if after != self.reverse else room[:-1]) if place in self.extra else found.append(room)
+        return found
+
+    def __call__(self, arrays):
+        """Runs it; None if it failed on the way, and nothing has happened."""
+        if self.parts is not None:
+            arrays = self.parts.taken(arrays)
+        body, count = self.body, self.count
+        carried, along = arrays[:count], [np.ascontiguousarray(one) for one in arrays[count : count + self.along]]
+        for value, array in zip(self.same, arrays[count + self.along :]):
+            np.copyto(body.arrays[value], array)
+        n = self._runs(along)
+        rooms = self.rooms(n)
+        for place, array in zip(self._begin(rooms, n), carried):
+            np.copyto(place, array)
+        pieces = []
+        while True:
+            table, moves = self.table(n, along, rooms)
+            self.run.run(native.address(table))
+            done = int(table[6])
+            if done < 0:
+                return None
+            if self.flag is None:
+                collected = self._rows_of(rooms, n)
+                break
+            pieces.append([one[:done] for one in rooms])
+            if done < n or self.loop.length is not None:
+                collected = pieces[0] if len(pieces) == 1 else [np.concatenate(column) for column in zip(*pieces)]
+                break
+            rooms = self.rooms(n)
+        made = [*[one.copy() for one in self._end(rooms, n)], *collected]
+        return made if self.parts is None else self.parts.given(made)
+
+    def _runs(self, along):
+        """How many runs there are; for an open end how many at a time."""
+        if along:
+            return len(along[0])
+        if self.loop.length is not None:
+            return self.loop.length
+        return CHUNK if self.collected else np.iinfo(np.int64).max
+
+    # -- as an instruction of another loop ---------------------------------------------------------------
+
+    def join(self, outer, node):
+        """Becomes an instruction of another body."""
+        body, count, values = self.body, self.count, node.args
+        along = [outer.place(value) for value in values[count : count + self.along]]
+        if any(not is_dense(array) for _, array in along) or (self.loop.length is None and not along and self.collected):
+            raise NotDriven
+        if self.flag is not None and self.collected:
+            raise NotDriven
+        n = self._runs([array for _, array in along])
+        self.kept = rooms = self.rooms(n)
+        for place, value in zip(self._begin(rooms, n), values[:count]):
+            outer.copy((None, place), outer.place(value))
+        self._lend(outer, values[count + self.along :])
+        table, moves = self.table(n, [array for _, array in along], rooms)
+        outer.tables += [table, moves]
+        for index, (_, what, which, _, _) in enumerate(self.moves):
+            if what == "along":
+                outer.addresses.append((moves.reshape(-1), 3 * index + 1, along[which][0]))
+        outer._add(CAREFUL, self.run.run.place, native.address(table), native.address(table) + 48)
+        outer.arrays |= zip(node.outputs, [*self._end(rooms, n), *self._rows_of(rooms, n)])
+
+    def _lend(self, outer, values):
+        """Lets the body read what stays the same where the outer one has it."""
+        body = self.body
+        lent = {}
+        for mine, value in zip(self.same, values):
+            theirs = outer.place(value)
+            if theirs[1].strides == body.arrays[mine].strides:
+                lent[mine] = theirs
+            else:
+                outer.copy((None, body.arrays[mine]), theirs)
+        for table, index, value in self.addresses:
+            for root in body._roots(value):
+                if root in lent:
+                    table[index] += native.address(lent[root][1]) - native.address(body.arrays[root])
+                    outer.addresses.append((table, index, lent[root][0]))
 
 
 class Branches:
@@ -195,17 +384,8 @@ class Branches:
 
     def __init__(self, graphs):
         self.programs = [Program(graph) for graph in graphs]
+        self.acts = any(graph.acts() for graph in graphs)
 
     def __call__(self, index, *arrays):
         chosen = min(max(int(index), 0), len(self.programs) - 1)
         return list(map(np.asarray, self.programs[chosen](arrays)))
-
-
-def is_dense(value):
-    """True if a value lies in memory without gaps, in the order of its axes."""
-    step = value.dtype.itemsize
-    for n, stride in zip(value.shape[::-1], value.strides[::-1]):
-        if n != 1 and stride != step:
-            return False
-        step *= n
-    return value.size > 0

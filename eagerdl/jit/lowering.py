@@ -43,6 +43,25 @@ TRUTH = {"logical_and": "both({0} != 0, {1} != 0)", "logical_or": "either({0} !=
 REDUCTIONS = {np.add: 0, np.maximum: None, np.minimum: None}  # what they begin with; None: the first element
 
 
+def start(node):
+    """What a reduction begins with that gives the same bits as beginning with the first element, as text."""
+    ufunc, dtype = node.function.__self__, node.outputs[0].dtype
+    if ufunc is np.add:
+        return "0"
+    if dtype.kind == "f":
+        return "-1e999" if ufunc is np.maximum else "1e999"
+    limits = np.iinfo(dtype)
+    return f"{limits.min + 1} - 1" if ufunc is np.maximum else str(limits.max)
+
+
+def combined(node, a, b):
+    """A step of a reduction as an expression of what there is so far and the next element, both text."""
+    ufunc, dtype = node.function.__self__, node.outputs[0].dtype
+    table = FLOATS if dtype.kind == "f" else INTEGERS
+    found = table[ufunc.__name__].format(a, b)
+    return found if dtype.kind == "f" or ufunc is np.add else f"as_{NAMES[dtype]}({found})"
+
+
 class Lowered(NamedTuple):
     """An elementwise call in a kernel.
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from eagerdl.errors import TracingError
 from eagerdl.tensor import Tensor, from_array
 
 
@@ -19,7 +20,7 @@ class Number(Tensor):
     Args:
         array: the value, a traced array of shape () in int64 or float64.
         kind: `int` or `float`.
-        name: the argument that it came from.
+        name: the argument that it came from; None for what branches on tensors gave.
     """
 
     __slots__ = ("_weak", "name")
@@ -28,7 +29,10 @@ class Number(Tensor):
         self._array, self._node, self._weak, self.name = array, None, kind, name
 
     def _ask(self, *args, **named):
-        raise NeedsValue(self.name)
+        if self.name is not None:
+            raise NeedsValue(self.name)
+        raise TracingError.at("a number that depends on a tensor has no value while a function is traced",
+                              "Python asked for it", "use ops instead: edl.where, edl.cond, edl.while_loop")  # fmt: skip
 
     __bool__ = __int__ = __float__ = __index__ = __complex__ = __hash__ = __round__ = __array__ = numpy = item = tolist = _ask
     __str__ = __format__ = __pow__ = __rpow__ = __mod__ = __rmod__ = __floordiv__ = __rfloordiv__ = __iter__ = __len__ = _ask
@@ -60,7 +64,3 @@ for _name, _ufunc in (("add", np.add), ("sub", np.subtract), ("mul", np.multiply
 Number.__neg__ = lambda self: Number(np.negative(self._array), self._weak, self.name)
 Number.__pos__ = lambda self: self
 
-
-def plain(x):
-    """A Number as a tensor with its own dtype, for results."""
-    return from_array(x._array)

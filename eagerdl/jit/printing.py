@@ -94,17 +94,19 @@ class Printer:
 
 
 @contextlib.contextmanager
-def shown_after(trace):
-    """A context in which a trace runs whose call counts as a run: what it printed is shown at the end, also after an error.
+def shown_after(trace, runs=True):
+    """A context in which a trace runs: what it printed is shown at the end, also after an error, if it counts as a run.
 
     Traces that are thrown away, because the function has to be traced again or to run eagerly, print nothing.
     """
     try:
         yield
     except Exception:
-        release(trace)
+        if runs:
+            release(trace)
         raise
-    release(trace)
+    if runs:
+        release(trace)
 
 
 def release(trace):

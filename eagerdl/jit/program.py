@@ -12,7 +12,7 @@ import numpy as np
 from eagerdl.errors import TracingError
 from eagerdl.jit import compiler, emit, native
 from eagerdl.jit.fuse import FULL, regions_of
-from eagerdl.jit.graph import CALL, CHECK, ELEMENTWISE, REDUCE, VIEW, is_gufunc
+from eagerdl.jit.graph import CALL, ELEMENTWISE, REDUCE, VIEW, is_gufunc
 from eagerdl.jit.interpreter import Interpreter
 from eagerdl.jit.lines import blame, place
 from eagerdl.jit.memory import Arena, block, extent, is_held, pin
@@ -128,7 +128,7 @@ class Program:
                     other = owner.get(value)
                     if other is not None and other is not step:
                         before.add(other)
-            if step.region is None and step.node.kind == CHECK:  # these keep their order: they may print
+            if step.region is None and step.node.acts:  # these keep their order
                 before.update([check] if check is not None else [])
                 check = step
             waits[step] = len(before)
@@ -295,7 +295,7 @@ class Program:
     def _made(self, text, more=()):
         names = self.names | dict(more)
         exec(compile(text, "<program>", "exec"), names)
-        return names["step"]
+        return names.pop("step")  # else it and its names would hold each other
 
     def profile(self, arrays, repetitions=10):
         """Runs the program and measures its lines.
@@ -421,7 +421,7 @@ class Program:
         name = f"f{number}"
         call, bound = self._call_text(node, name)
         self.names |= bound
-        if node.kind == CHECK:
+        if not node.outputs:
             return [call]
         first = node.outputs[0]
         if not node.several and first in self.arrays:

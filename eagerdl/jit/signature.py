@@ -49,10 +49,11 @@ class Call:
         names: where each entry of the key came from, for messages.
     """
 
-    __slots__ = ("arrays", "changing", "key", "names", "tensors", "tree")
+    __slots__ = ("arrays", "changing", "key", "names", "on_gpu", "tensors", "tree")
 
     def __init__(self, where, arguments, changing=()):
         self.arrays, self.tensors, self.tree, self.changing = [], [], arguments, changing
+        self.on_gpu = False  # whether an array lives elsewhere than where programs run
         entries, self.names = [], []
         for name, value in arguments.items():
             self._take(where, name, value, entries)
@@ -62,6 +63,7 @@ class Call:
         kind = x.__class__
         if kind is Tensor or kind is np.ndarray or (isinstance(x, Tensor | np.ndarray) and not isinstance(x, Variable)):
             array = x._array if isinstance(x, Tensor) else to_array(x, where=where)
+            self.on_gpu |= not isinstance(array, np.ndarray)
             self.arrays.append(array)
             self.tensors.append(x if isinstance(x, Tensor) else None)
             layout = None if array.flags.c_contiguous else array.strides
@@ -218,17 +220,30 @@ def _fill(x, tensors):
     return kind(*new) if hasattr(x, "_fields") else kind(new)
 
 
-def named_arguments(signature, args, named):
-    """The arguments of a call by name, defaults included; those of ``*args`` and ``**named`` under their names."""
-    bound = signature.bind(*args, **named)
-    bound.apply_defaults()
-    return bound.arguments
+class Signature:
+    """The parameters of a Python function, and the arguments of calls by their names."""
 
+    def __init__(self, function):
+        self.signature = inspect.signature(function)
+        plain = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+        parameters = self.signature.parameters.values()
+        self.names = tuple(one.name for one in parameters) if all(one.kind in plain for one in parameters) else None
 
-def call_with(function, signature, arguments):
-    """Calls `function` with arguments by name."""
-    bound = inspect.BoundArguments(signature, arguments)
-    return function(*bound.args, **bound.kwargs)
+    def arguments(self, args, named):
+        """The arguments by name, defaults included; those of ``*args`` and ``**named`` under their names."""
+        if not named and self.names is not None and len(args) == len(self.names):  # the common case, without a search
+            return dict(zip(self.names, args))
+        bound = self.signature.bind(*args, **named)
+        bound.apply_defaults()
+        return bound.arguments
+
+    def call(self, function, arguments):
+        """Calls `function` with arguments by name."""
+        bound = inspect.BoundArguments(self.signature, arguments)
+        return function(*bound.args, **bound.kwargs)
+
+    def __str__(self):
+        return str(self.signature)
 
 
 def difference(names, key, other):
@@ -244,6 +259,15 @@ def difference(names, key, other):
 def _shown(entry):
     if isinstance(entry, tuple) and len(entry) == 4:
         return f"{entry[2]}{list(entry[1])}" + ("" if entry[3] is None else f" with strides {entry[3]}")
-    if isinstance(entry, tuple) and len(entry) == 2:
-        return str(entry[1])
-    return repr(entry)
+    if not isinstance(entry, tuple) or len(entry) != 2:
+        return repr(entry)
+    kind, what = entry
+    if kind is Number:
+        return f"a {what.__name__}"
+    if kind in (str, bytes, type(None)):
+        return repr(what)
+    if what == "dataclass":
+        return f"a {kind.__name__}"
+    if issubclass(kind, dict):
+        return f"a {kind.__name__} of {', '.join(map(repr, what))}"
+    return f"a {kind.__name__} of {what}" if issubclass(kind, tuple | list) else str(what)

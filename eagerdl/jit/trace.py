@@ -28,6 +28,10 @@ class VariableMade(BaseException):
     """A variable came into being while a function was traced for the first time: this call has to run eagerly."""
 
 
+class OnGPU(BaseException):
+    """A function uses arrays of a GPU, for which no programs are compiled: it has to run eagerly."""
+
+
 class Trace:
     """A run of a function under tracing.
 
@@ -67,6 +71,8 @@ class Trace:
         """The variable's value now."""
         found = self.variables.get(variable)
         if found is None:
+            if not isinstance(array, np.ndarray):
+                raise OnGPU
             value = Value(array)
             self.graph.variables[variable] = value
             found = self.variables[variable] = Traced(self, array, value)

@@ -1,15 +1,12 @@
 """Pictures of models: `model_to_dot` and `plot_model`. No other program is needed."""
 
-import html
 import re
-import sys
 from itertools import pairwise
-from pathlib import Path
 
-from eagerdl import registry, storage, tree
+from eagerdl import registry, tree
+from eagerdl.drawing import Box, Dot, Frame, draw, kind_of
 from eagerdl.errors import ArgumentError
-from eagerdl.models import drawing, summary
-from eagerdl.models.drawing import Box, Frame
+from eagerdl.models import summary
 from eagerdl.nn.input import InputLayer
 from eagerdl.nn.layer import Layer
 from eagerdl.nn.symbolic import SymbolicTensor
@@ -18,7 +15,6 @@ __all__ = ["Dot", "model_to_dot", "plot_model"]
 
 DIRECTIONS = ("TB", "BT", "LR", "RL")
 SPLINES = ("ortho", "curved", "polyline", "spline", "line")
-FORMATS = ("dot", "gv", "svg", "png", "pdf")
 
 
 def model_to_dot(model, show_shapes=False, show_dtype=False, show_layer_names=True, rankdir="TB", expand_nested=False, dpi=200,
@@ -103,98 +99,10 @@ def plot_model(model, to_file="model.png", show_shapes=False, show_dtype=False, 
         >>> os.path.exists(path)
         True
     """
-    path = Path(to_file)
-    kind = path.suffix[1:].lower() or "png"
-    if kind not in FORMATS:
-        raise ArgumentError("plot_model", f"to_file ends in one of {', '.join(f'.{one}' for one in FORMATS)}",
-                            f"got {str(to_file)!r}", "choose such a name")  # fmt: skip
+    kind_of(to_file, "plot_model", "to_file")  # before the work
     dot = model_to_dot(model, show_shapes, show_dtype, show_layer_names, rankdir, expand_nested, dpi, False, show_layer_activations,
                        show_trainable, splines, **kwargs)  # fmt: skip
-    dot.write(path, kind)
-    display = getattr(sys.modules.get("IPython"), "display", None)
-    if display is None or kind not in ("png", "svg"):
-        return None
-    return (display.SVG if kind == "svg" else display.Image)(filename=str(path))
-
-
-class Dot:
-    """A diagram of a model. ``str(dot)`` is its text in DOT; notebooks show its picture.
-
-    Args:
-        frame: the boxes and edges.
-        rankdir, dpi, splines, subgraph: as in `model_to_dot`.
-    """
-
-    def __init__(self, frame, rankdir, dpi, splines, subgraph):
-        self.frame, self.rankdir, self.dpi, self.splines, self.subgraph = frame, rankdir, dpi, splines, subgraph
-
-    def to_string(self):
-        """The text in DOT."""
-        settings = f"rankdir={self.rankdir}, splines={self.splines}, dpi={self.dpi}, concentrate=true"
-        if self.subgraph:
-            return "\n".join(_frame_lines(self.frame, "", self.frame.edges))
-        return "\n".join([
-            f"digraph {_quoted(self.frame.label)} {{",
-            f"  graph [{settings}];",
-            '  node [shape=plaintext, fontname="Helvetica", margin=0];',
-            f"  edge [penwidth=2{', style=dashed, dir=none' if self.frame.dashed else ''}];",
-            *[line for item in self.frame.items for line in _lines(item, "  ")],
-            *[f"  {a} -> {b};" for a, b in self.frame.edges],
-            "}",
-        ])  # fmt: skip
-
-    __str__ = to_string
-
-    def to_svg(self):
-        """The picture as the text of an SVG file."""
-        return drawing.svg(self._picture())
-
-    _repr_svg_ = to_svg
-
-    def _picture(self):
-        return drawing.picture_of(self.frame, self.rankdir, self.splines)
-
-    def write(self, path, format=None):
-        """Writes a file.
-
-        Args:
-            path: where to.
-            format: "dot", "gv", "raw", "svg", "png" or "pdf"; DOT by default.
-        """
-        if format not in (None, "raw", *FORMATS):
-            raise ArgumentError("Dot.write", f"format is one of {', '.join(FORMATS)}", f"got {format!r}", "choose one")
-        with storage.written(path) as file:
-            if format in ("png", "pdf"):
-                drawing.paint(self._picture(), file, format, self.dpi)
-            else:
-                file.write((self.to_svg() if format == "svg" else self.to_string() + "\n").encode())
-
-    def __repr__(self):
-        return f"<Dot of {self.frame.label!r}: {len(list(drawing._boxes(self.frame)))} boxes, {len(self.frame.edges)} edges>"
-
-
-def _quoted(text):
-    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
-
-
-def _lines(item, indent):
-    if isinstance(item, Frame):
-        return _frame_lines(item, indent, ())
-    rows = "".join(f"<tr><td>{html.escape(row)}</td></tr>" for row in item.rows)
-    head = f'<tr><td bgcolor="{drawing.FILLS[item.kind]}"><font color="white"><b>{html.escape(item.title)}</b></font></td></tr>'
-    return [
-        f'{indent}{item.key} [label=<<table border="0" cellborder="1" cellspacing="0" cellpadding="6">{head}{rows}</table>>];'
-    ]
-
-
-def _frame_lines(frame, indent, edges):
-    return [
-        f"{indent}subgraph cluster_{frame.key} {{",
-        f"{indent}  graph [label={_quoted(frame.label)}, labeljust=l, style=dashed];",
-        *[line for item in frame.items for line in _lines(item, indent + "  ")],
-        *[f"{indent}  {a} -> {b};" for a, b in edges],
-        f"{indent}}}",
-    ]
+    return draw(dot, to_file, "plot_model", "to_file")
 
 
 # -- from models to diagrams --------------------------------------------------------------------------

@@ -7,6 +7,9 @@ import inspect
 import itertools
 import threading
 
+from eagerdl.jit import trace as tracing
+from eagerdl.jit.convert import callee
+
 _current = contextvars.ContextVar("eagerdl_layer_call", default=None)  # each thread has its own
 
 _serials = itertools.count(1)
@@ -57,6 +60,11 @@ class Signature:
 def signature_of(cls):
     """The Signature of the `call` of a class of layers."""
     return Signature(cls.call)
+
+
+def converted(function):
+    """What is called in place of a function that may be the user's: under tracing one whose `if`s and loops work on tensors."""
+    return callee(function) if tracing._running and tracing.current() is not None else function
 
 
 observers = []  # functions (layer, outputs), called after every layer call

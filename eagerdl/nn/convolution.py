@@ -2,7 +2,7 @@
 
 from eagerdl import registry
 from eagerdl.errors import ArgumentError, ShapeError
-from eagerdl.nn import activations, constraints, initializers, regularizers
+from eagerdl.nn import activations, calls, constraints, initializers, regularizers
 from eagerdl.nn.arguments import check_choice, positive_int
 from eagerdl.nn.layer import InputSpec
 from eagerdl.nn.layouts import SpatialLayer, slide
@@ -78,7 +78,7 @@ class KernelLayer(SpatialLayer):
         """x + bias, activated."""
         if self.bias is not None:
             x = x + (self.bias if self.data_format == "channels_last" else reshape(self.bias, (-1, *(1,) * self.rank)))
-        return x if self.activation is activations.linear else self.activation(x)
+        return x if self.activation is activations.linear else calls.converted(self.activation)(x)
 
     def _filters_of(self, channels):
         return self.filters

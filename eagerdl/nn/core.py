@@ -80,7 +80,7 @@ class Activation(KeepsShape):
         self.activation = activations.get(activation)
 
     def call(self, inputs):
-        return self.activation(inputs)
+        return calls.converted(self.activation)(inputs)
 
     def compute_output_shape(self, input_shape):
         name = activations.NAMES.get(self.activation) if isinstance(self.activation, Hashable) else None
@@ -196,7 +196,7 @@ class Lambda(Layer):
 
     def call(self, inputs, mask=None, training=None):
         given = {"mask": mask, "training": training}
-        return self.function(inputs, **self.arguments, **{name: given[name] for name in self._wanted})
+        return calls.converted(self.function)(inputs, **self.arguments, **{name: given[name] for name in self._wanted})
 
     def compute_mask(self, inputs, mask=None):
         return self.mask(inputs, mask) if callable(self.mask) else self.mask

@@ -1,7 +1,7 @@
 """Layers that multiply by a matrix: `Dense`."""
 
 from eagerdl import registry
-from eagerdl.nn import activations, constraints, initializers, regularizers
+from eagerdl.nn import activations, calls, constraints, initializers, regularizers
 from eagerdl.nn.arguments import positive_int, refuse_quantization
 from eagerdl.nn.layer import InputSpec
 from eagerdl.nn.lora import LowRank
@@ -74,7 +74,7 @@ class Dense(LowRank):
         x = inputs @ self.kernel
         if self.bias is not None:
             x = x + self.bias
-        return x if self.activation is activations.linear else self.activation(x)
+        return x if self.activation is activations.linear else calls.converted(self.activation)(x)
 
     def compute_output_shape(self, input_shape):
         return (*input_shape[:-1], self.units)

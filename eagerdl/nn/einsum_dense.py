@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from eagerdl import ops, registry
 from eagerdl.errors import ArgumentError, DTypeError, ShapeError
-from eagerdl.nn import activations, constraints, initializers, regularizers
+from eagerdl.nn import activations, calls, constraints, initializers, regularizers
 from eagerdl.nn.arguments import positive_int, refuse_quantization
 from eagerdl.nn.layer import InputSpec
 from eagerdl.nn.lora import LowRank
@@ -121,7 +121,7 @@ class EinsumDense(LowRank):
         x = ops.einsum(self.equation, inputs, self.kernel)
         if self.bias is not None:
             x = x + self.bias
-        return x if self.activation is activations.linear else self.activation(x)
+        return x if self.activation is activations.linear else calls.converted(self.activation)(x)
 
     def compute_output_shape(self, input_shape):
         return self._sizes(input_shape)[1]

@@ -10,6 +10,7 @@ import numpy as np
 from eagerdl import dtypes, registry, tree
 from eagerdl.autograd.custom import recompute_grad
 from eagerdl.errors import ArgumentError, DTypeError, EagerdlError, ShapeError
+from eagerdl.jit import trace as tracing
 from eagerdl.nn import calls, policy, regularizers, symbolic
 from eagerdl.nn.input_spec import InputSpec, check_inputs
 from eagerdl.nn.names import auto_name, snake_case
@@ -195,14 +196,15 @@ class Layer(WeightOwner):
                 )
             elif "mask" in facts.refused:
                 del named["mask"]
+            function = self.call if not tracing._running else calls.converted(self.call)
             if self._policy.mixed or policy.casting() is not None:
                 with policy.cast_to(compute if self._policy.mixed and self.autocast else None):
-                    out = self.call(*args, **named)
+                    out = function(*args, **named)
             else:
-                out = self.call(*args, **named)
+                out = function(*args, **named)
             if self.activity_regularizer is not None:
                 for one in tree.flatten(out)[0]:
-                    loss = self.activity_regularizer(one)
+                    loss = calls.converted(self.activity_regularizer)(one)
                     self.add_loss(loss / one.shape[0] if one.ndim and one.shape[0] else loss)
             if mask is None and type(self).compute_mask is Layer.compute_mask:
                 pass  # nothing to pass on
@@ -308,7 +310,7 @@ class Layer(WeightOwner):
             return
         if leaves and all(get_mask(one) is not None for one in leaves):
             return
-        masks = self.compute_mask(inputs, mask)
+        masks = calls.converted(self.compute_mask)(inputs, mask)
         if masks is None:
             return
         masks = [masks] if isinstance(masks, Tensor) else tree.flatten(masks)[0]
@@ -375,7 +377,7 @@ class Layer(WeightOwner):
         punished = [
             v for v in self._kept("variables", self._find_variables) if v.regularizer is not None and v.trainable
         ]
-        return added + [v.regularizer(v) for v in punished]
+        return added + [calls.converted(v.regularizer)(v) for v in punished]
 
     def _clear_losses(self):
         """Forgets the losses that were added."""
@@ -543,8 +545,10 @@ class Layer(WeightOwner):
         self.built = True
 
     def __getstate__(self):
-        """Everything but the nodes of functional models, which these models keep."""
-        return {**self.__dict__, "_calls": [], "_found": None, "_whole": None}
+        """Everything but the nodes of functional models, which these models keep, and compiled steps."""
+        state = {**self.__dict__, "_calls": [], "_found": None, "_whole": None}
+        state.pop("_steps", None)
+        return state
 
     def __repr__(self):
         state = "" if self.built else ", not built"

@@ -4,6 +4,7 @@ import itertools
 
 from eagerdl import ops, registry, tree
 from eagerdl.errors import ArgumentError, DTypeError, ShapeError
+from eagerdl.nn import calls
 from eagerdl.nn.layer import get_mask
 from eagerdl.tensor import Tensor, from_array, to_array
 from eagerdl.train import losses, metrics
@@ -141,7 +142,7 @@ class CompileLoss:
                 raise ArgumentError(where, "labels are needed for every output that has a loss",
                                     f"there are none for {names[index] or 'the output'}",
                                     "pass y, or compile without that loss")  # fmt: skip
-            value = loss(y, p, w)
+            value = calls.converted(loss)(y, p, w)
             if self.trackers:
                 self.trackers[index].update_state(value, sample_weight=p.shape[0] if p.ndim else None)
             if self.weights[index] is not None:
@@ -246,16 +247,17 @@ class CompileMetrics:
             if mask is not None and mask.shape == y.shape[: mask.ndim]:
                 mask = mask.astype(p.dtype)
                 weight = mask if weight is None else mask * _leading(weight, mask)
+            update = calls.converted(metric.update_state)
             if weight is None:
-                metric.update_state(y, p)
+                update(y, p)
             else:
-                metric.update_state(y, p, sample_weight=weight)
+                update(y, p, sample_weight=weight)
 
     def result(self):
         """name -> value."""
         out = {}
         for _, metric, _, name in self.rows or ():
-            value = metric.result()
+            value = calls.converted(metric.result)()
             if isinstance(value, dict):
                 out.update(value)
             else:

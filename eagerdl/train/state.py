@@ -17,21 +17,18 @@ REMEDY = (
 def optimizers_of(model):
     """The optimizers in the attributes of a model and its layers, also in lists and dicts, each once."""
     found, seen = [], set()
-
-    def visit(value):
-        if value.__class__ in PLAIN or id(value) in seen:
-            return
-        if isinstance(value, list | tuple | dict):
-            seen.add(id(value))
-            for one in list(value.values()) if isinstance(value, dict) else value:
-                visit(one)
-        elif hasattr(value, "apply_gradients") and not isinstance(value, type):
-            seen.add(id(value))
-            found.append(value)
-
     for layer in model._flatten_layers() if hasattr(model, "_flatten_layers") else [model]:
-        for value in list(vars(layer).values()):
-            visit(value)
+        pending = list(vars(layer).values())[::-1]
+        while pending:
+            value = pending.pop()
+            if value.__class__ in PLAIN or id(value) in seen:
+                continue
+            if isinstance(value, list | tuple | dict):
+                seen.add(id(value))
+                pending += list(value.values() if isinstance(value, dict) else value)[::-1]
+            elif hasattr(value, "apply_gradients") and not isinstance(value, type):
+                seen.add(id(value))
+                found.append(value)
     return found
 
 

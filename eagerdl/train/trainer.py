@@ -10,6 +10,7 @@ from eagerdl import registry, tree
 from eagerdl.autograd.tape import GradientTape
 from eagerdl.data import as_batches, train_validation_split, unpack_x_y_sample_weight
 from eagerdl.errors import ArgumentError
+from eagerdl.nn.calls import converted
 from eagerdl.nn.weights import holding
 from eagerdl.tensor import Tensor, from_array, to_array
 from eagerdl.train import loop, losses, optimizers
@@ -18,6 +19,7 @@ from eagerdl.train.compiled import CROSSENTROPY_NAMES, CompileLoss, CompileMetri
 from eagerdl.train.interrupts import Interrupts
 from eagerdl.train.journal import Journal
 from eagerdl.train.metrics import Mean
+from eagerdl.train.steps import Step
 from eagerdl.tree import map_structure
 
 __all__ = ["Trainer"]
@@ -51,9 +53,12 @@ class Trainer:
             loss_weights: numbers by which the losses of several outputs are weighted.
             metrics: a list of metrics, names or functions; for several outputs a list of lists or a dict.
             weighted_metrics: the same, for metrics that see the sample weights.
-            run_eagerly: True keeps steps from being compiled.
+            run_eagerly: True runs everything line by line, functions made with `edl.function` too: to debug, or to print.
             steps_per_execution: how many steps callbacks see as one: they are told where it begins and where it ends.
-            jit_compile: whether steps are compiled; "auto" where that is possible.
+            jit_compile: whether steps are compiled by `edl.function`, with the same bits. "auto" compiles a step that has run
+                line by line for a second, and again for batches of another shape, or after attributes of layers have changed,
+                once they have taken as long as that takes; a step that cannot be compiled goes on line by line, and one
+                message says why. True compiles at once, and raises where that is impossible. False never does.
             auto_scale_loss: whether float16 policies get an optimizer that scales the loss.
 
         Raises:
@@ -86,6 +91,7 @@ class Trainer:
         )
         self._loss_tracker = Mean(name="loss")
         self.stop_training, self.compiled = False, True
+        self.__dict__["_steps"] = {}
         self._compile_config = {
             "optimizer": optimizer, "loss": loss, "loss_weights": loss_weights, "metrics": metrics,
             "weighted_metrics": weighted_metrics, "run_eagerly": run_eagerly, "steps_per_execution": steps_per_execution,
@@ -131,20 +137,20 @@ class Trainer:
         x, y, sample_weight = unpack_x_y_sample_weight(data)
         with GradientTape() as tape:
             y_pred = self(x, training=True)
-            loss = self.compute_loss(x, y, y_pred, sample_weight)
+            loss = converted(self.compute_loss)(x, y, y_pred, sample_weight)
             scaled = self.optimizer.scale_loss(loss)
         variables = self.trainable_variables
         if variables:  # a frozen model is only measured
-            self.optimizer.apply_gradients(zip(tape.gradient(scaled, variables), variables))
+            converted(self.optimizer.apply_gradients)(zip(tape.gradient(scaled, variables), variables))
         self.track_loss(loss, x)
-        return self.compute_metrics(x, y, y_pred, sample_weight)
+        return converted(self.compute_metrics)(x, y, y_pred, sample_weight)
 
     def test_step(self, data):
         """One step of evaluation on a batch; override it for another one."""
         x, y, sample_weight = unpack_x_y_sample_weight(data)
         y_pred = self(x, training=False)
-        self.track_loss(self.compute_loss(x, y, y_pred, sample_weight, training=False), x)
-        return self.compute_metrics(x, y, y_pred, sample_weight)
+        self.track_loss(converted(self.compute_loss)(x, y, y_pred, sample_weight, training=False), x)
+        return converted(self.compute_metrics)(x, y, y_pred, sample_weight)
 
     def predict_step(self, data):
         """One step of prediction on a batch; override it for another one."""
@@ -202,7 +208,7 @@ class Trainer:
         """name -> value of all metrics now."""
         out = {}
         for metric in self.metrics:
-            value = metric.result()
+            value = converted(metric.result)()
             out.update(value if isinstance(value, dict) else {metric.name: value})
         return out
 
@@ -288,7 +294,7 @@ class Trainer:
                         journal.save(progress)  # the initial weights too have to be those of the first run
                     listed.params["initial_epoch"] = progress.epoch
                 logs = loop.train(
-                    source, self.train_step, listed, epochs=epochs, initial_epoch=initial_epoch,
+                    source, self.make_train_function(), listed, epochs=epochs, initial_epoch=initial_epoch,
                     steps_per_epoch=steps_per_epoch, validate=interrupts.at_once(validate), reset=self.reset_metrics,
                     stopped=lambda: self.stop_training, interrupted=lambda: interrupts.asked, progress=progress, journal=journal,
                     group=self.steps_per_execution,
@@ -374,7 +380,7 @@ class Trainer:
         try:
             logs = loop.evaluate(
                 source,
-                self.test_step,
+                self.make_test_function(),
                 listed,
                 steps=steps,
                 stopped=lambda: self.stop_training,
@@ -409,7 +415,7 @@ class Trainer:
         try:
             outputs = loop.predict(
                 source,
-                self.predict_step,
+                self.make_predict_function(),
                 listed,
                 steps=steps,
                 stopped=lambda: self.stop_training,
@@ -434,16 +440,16 @@ class Trainer:
             ArgumentError: for sample and class weights together.
         """
         self._require_compiled("train_on_batch")
-        return self._on_batch(self.train_step, x, y, sample_weight, class_weight, return_dict)
+        return self._on_batch(self.make_train_function(), x, y, sample_weight, class_weight, return_dict)
 
     def test_on_batch(self, x, y=None, sample_weight=None, return_dict=False):
         """The loss and metrics of one batch, on top of those before; `reset_metrics()` begins anew."""
         self._require_compiled("test_on_batch")
-        return self._on_batch(self.test_step, x, y, sample_weight, None, return_dict)
+        return self._on_batch(self.make_test_function(), x, y, sample_weight, None, return_dict)
 
     def predict_on_batch(self, x):
         """The outputs for one batch, as NumPy arrays."""
-        out = self.predict_step((map_structure(_as_tensor, x),))
+        out = self.make_predict_function()((map_structure(_as_tensor, x),))
         return map_structure(lambda one: one.numpy() if isinstance(one, Tensor) else one, out)
 
     def _on_batch(self, step, x, y, sample_weight, class_weight, return_dict):
@@ -463,16 +469,26 @@ class Trainer:
     # -- the step as it runs ----------------------------------------------------------------------
 
     def make_train_function(self, force=False):
-        """The function that runs `train_step` on a batch."""
-        return self.train_step
+        """The function that runs `train_step` on a batch, compiled as `jit_compile` says; kept until `compile`.
+
+        Args:
+            force: whether to make another one, which forgets what was traced.
+        """
+        return self._step("train_step", force)
 
     def make_test_function(self, force=False):
-        """The function that runs `test_step` on a batch."""
-        return self.test_step
+        """The function that runs `test_step` on a batch; see `make_train_function`."""
+        return self._step("test_step", force)
 
     def make_predict_function(self, force=False):
-        """The function that runs `predict_step` on a batch."""
-        return self.predict_step
+        """The function that runs `predict_step` on a batch; see `make_train_function`."""
+        return self._step("predict_step", force)
+
+    def _step(self, name, force):
+        steps = self.__dict__.setdefault("_steps", {})
+        if force or name not in steps:
+            steps[name] = Step(self, name)
+        return steps[name]
 
     def _callbacks(self, callbacks, verbose, epochs, steps):
         if isinstance(callbacks, CallbackList):

@@ -6,7 +6,7 @@ import numpy as np
 
 from eagerdl import dtypes, registry
 from eagerdl.errors import ArgumentError, MissingNameError, ShapeError
-from eagerdl.nn import policy
+from eagerdl.nn import calls, policy
 from eagerdl.nn.names import auto_name, snake_case
 from eagerdl.ops.arithmetic import where
 from eagerdl.ops.conversion import convert_to_tensor
@@ -212,7 +212,8 @@ class Loss:
         """
         dtype = dtypes.standardize(self._dtype)
         mask = mask_of(y_pred)
-        values = self.call(y_true if self._keeps_labels else as_dtype(y_true, dtype), as_dtype(y_pred, dtype))
+        call = calls.converted(self.call)
+        values = call(y_true if self._keeps_labels else as_dtype(y_true, dtype), as_dtype(y_pred, dtype))
         found = mask_of(values)
         if found is not None:
             mask = found if mask is None else mask & found
@@ -267,7 +268,7 @@ class LossFunctionWrapper(Loss):
         """What the function says of y_true and y_pred."""
         if isinstance(y_true, Tensor) and isinstance(y_pred, Tensor):
             y_true, y_pred = align_ranks(y_true, y_pred)
-        return self.fn(y_true, y_pred, **self._fn_kwargs)
+        return calls.converted(self.fn)(y_true, y_pred, **self._fn_kwargs)
 
     def get_config(self):
         """The arguments of `__init__`, as JSON can hold them."""

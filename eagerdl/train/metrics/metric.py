@@ -6,7 +6,7 @@ from eagerdl import dtypes
 from eagerdl.autograd.graph import active, pause
 from eagerdl.autograd.primitive import Spec, custom
 from eagerdl.errors import ArgumentError, MissingNameError
-from eagerdl.nn import initializers, policy
+from eagerdl.nn import calls, initializers, policy
 from eagerdl.nn.module import Module
 from eagerdl.nn.names import auto_name, snake_case
 from eagerdl.ops.creation import zeros
@@ -29,10 +29,11 @@ def _unrecorded(update):
 
     @functools.wraps(update)
     def call(self, *args, **named):
+        function = calls.converted(update)
         if active() is None:
-            return update(self, *args, **named)
+            return function(self, *args, **named)
         with pause():
-            return update(self, *args, **named)
+            return function(self, *args, **named)
 
     return call
 

@@ -3,6 +3,7 @@
 from typing import ClassVar
 
 from eagerdl import registry
+from eagerdl.nn import calls
 from eagerdl.ops.conversion import convert_to_tensor
 from eagerdl.ops.reduction import mean, sum
 from eagerdl.ops.shape import broadcast_to, squeeze
@@ -153,7 +154,7 @@ class MeanMetricWrapper(Mean):
             sample_weight: factors, of the shape of the values of the function or of their first axes: (batch,).
         """
         mask = mask_of(y_pred)
-        values = self._fn(y_true, y_pred, **self._fn_kwargs)
+        values = calls.converted(self._fn)(y_true, y_pred, **self._fn_kwargs)
         if mask is not None:
             sample_weight = weighted_mask(self.name, mask, sample_weight, self._dtype)
         super().update_state(values, sample_weight)

@@ -116,7 +116,10 @@ class LossScaleOptimizer(Optimizer):
         # The quotient of a float16 gradient is float32: small ones would vanish again otherwise.
         unscaled = [None if g is None else divide(convert_to_tensor(g), scale) for g in grads]
         self.inner_optimizer.apply(unscaled, variables)
-        cond(self.step_counter == self.dynamic_growth_steps - 1, self._grow, lambda: self.step_counter.assign_add(1))
+        cond(self.step_counter == self.dynamic_growth_steps - 1, self._grow, self._count)
+
+    def _count(self):
+        self.step_counter.assign_add(1)
 
     def _grow(self):
         self.step_counter.assign(0)

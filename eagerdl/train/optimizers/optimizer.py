@@ -5,9 +5,11 @@ import warnings
 
 from eagerdl.autograd import graph
 from eagerdl.errors import ArgumentError, ShapeError
+from eagerdl.nn import calls
 from eagerdl.ops.control_flow import cond
 from eagerdl.ops.conversion import cast, convert_to_tensor
 from eagerdl.ops.creation import zeros_like
+from eagerdl.ops.joining import unstack
 from eagerdl.tensor import Tensor
 from eagerdl.train.optimizers.clipping import clip_by_global_norm, clip_by_norm, clip_by_value
 from eagerdl.train.optimizers.state import OptimizerState
@@ -105,7 +107,7 @@ class Optimizer(OptimizerState):
                 self._memo = None
             for v in variables:
                 if v.constraint is not None:
-                    v.assign(v.constraint(v.value))
+                    v.assign(calls.converted(v.constraint)(v.value))
             self._iterations.assign_add(1)
 
     def _targets(self, grads, variables):
@@ -192,8 +194,9 @@ class Optimizer(OptimizerState):
 
     def _update_all(self, grads, variables, rates):
         """`update_step` for each variable."""
+        update = calls.converted(self.update_step)
         for g, v, rate in zip(grads, variables, rates):
-            self.update_step(g, v, rate)
+            update(g, v, rate)
 
     def update_step(self, gradient, variable, learning_rate):
         """Updates one variable; an algorithm has to override this.
@@ -292,9 +295,15 @@ class Optimizer(OptimizerState):
 
     def _average(self):
         """Moves the averages toward the variables; before the first update they are the variables."""
-        momentum = cond(self.iterations == 0, lambda: 0.0, lambda: self.ema_momentum)
+        pair = convert_to_tensor([self.ema_momentum, 1.0 - self.ema_momentum], "float64")
+        pair = cond(self.iterations == 0, lambda: convert_to_tensor([0.0, 1.0], "float64"), lambda: pair)
+        by_dtype = {}
         for v, average in zip(self._model_variables, self._averages):
-            average.assign(average * momentum + v.value * (1.0 - momentum))
+            dtype = average._array.dtype
+            if dtype not in by_dtype:
+                by_dtype[dtype] = unstack(cast(pair, dtype))
+            momentum, rest = by_dtype[dtype]
+            average.assign(average * momentum + v.value * rest)
         frequency = self.ema_overwrite_frequency
         if frequency:
             cond((self.iterations + 1) % frequency == 0, self._assign_averages, lambda: None)

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from eagerdl import dtypes, registry
-from eagerdl.errors import ArgumentError, DTypeError, ShapeError
+from eagerdl.errors import ArgumentError, DTypeError, ShapeError, TracingError
+from eagerdl.jit import trace as tracing
 from eagerdl.nn import calls, initializers
 from eagerdl.nn.arguments import check_numbers
 from eagerdl.nn.module import Module
@@ -88,8 +89,15 @@ class OptimizerState(Module):
         """The learning rate now: a variable, or what the schedule gives for this step. Assign a number or a schedule."""
         rate = self._learning_rate
         if isinstance(rate, LearningRateSchedule):
-            return rate(self._iterations)
-        return rate() if not isinstance(rate, Tensor) and callable(rate) else rate
+            return calls.converted(rate)(self._iterations)
+        if isinstance(rate, Tensor) or not callable(rate):
+            return rate
+        rate = calls.converted(rate)()
+        if not isinstance(rate, Tensor) and tracing.current() is not None:
+            raise TracingError.at("a learning rate that comes from a Python function is asked for at each step",
+                                  f"learning_rate() gave {rate!r:.40} while a step was traced",
+                                  "use a LearningRateSchedule, or a function that returns a Variable")  # fmt: skip
+        return rate
 
     @learning_rate.setter
     def learning_rate(self, learning_rate):

@@ -1,0 +1,383 @@
+"""`Body`: the graph of a loop as a list of instructions that compiled code runs through, without Python in between.
+
+An instruction is six words. Its kinds are those of `loops.DRIVER`: a kernel, the loop of a ufunc, a copy, a kernel that may fail. What
+is not fused has a function here that writes its instructions, one for each kind of call (`WRITERS`). Bodies with a call that
+has none are refused by `NotDriven`.
+
+All arrays of a body stand still. Where a table or an instruction holds the address of one, `Body.addresses` says so, so that
+`loops` can let it move along an axis.
+"""
+
+import numpy as np
+
+from eagerdl.jit import compiler, emit, native
+from eagerdl.jit.fuse import FULL
+from eagerdl.jit.graph import LOOP, VIEW, Value
+from eagerdl.jit.lowering import NAMES
+from eagerdl.jit.memory import block
+from eagerdl.jit.program import Program
+from eagerdl.jit.traced import getitem
+from eagerdl.ops import indexing
+
+KERNEL, UFUNC, COPY, CAREFUL, MOVE_1, MOVE_4, MOVE_8 = range(7)
+WORDS = 6  # of an instruction
+ADDRESS = 1  # the word of a copy that holds where it goes; the next one holds where it comes from
+RANK = 4  # axes that a strided copy has at most
+
+
+class NotDriven(Exception):
+    """A body that cannot be a list of instructions."""
+
+
+class Body(Program):
+    """The body of a loop.
+
+    Args:
+        graph: the Graph.
+        renewed: carried value -> the value that takes its place in the next run.
+        collected: the values that are kept of each run.
+
+    Attributes:
+        code: the instructions, an array of six words for each.
+        addresses: (table, index, value) for each word that holds the address of a value.
+        moveable: values that are written through `addresses` only, so that they may lie elsewhere at each run.
+
+    Raises:
+        NotDriven: if a call has no instructions.
+    """
+
+    def __init__(self, graph, renewed, collected):
+        self.renewed, self.collected = renewed, collected
+        if graph.variables or any(not is_dense(value) for value in (*graph.inputs, *graph.outputs)):
+            raise NotDriven
+        super().__init__(graph, threads=False)
+
+    def _find_partners(self):
+        """Which new carried values may overwrite the old ones in place."""
+        self.partners = {}
+        number = {value: n for n, step in enumerate(self.steps) for value in step.outputs}
+        news = [*self.renewed.values()]
+        roots = {root for value in self.graph.outputs for root in self._roots(value)[1:]}
+        last = {}  # value -> the last step that reads it, or a view of it
+        for n, step in enumerate(self.steps):
+            for value in step.reads:
+                last.update(dict.fromkeys(self._roots(value), n))
+        for old, new in self.renewed.items():
+            step = self.steps[number[new]] if new in number else None
+            if step is None or step.region is None or news.count(new) > 1 or new in self.collected:
+                continue
+            if old in news or old in roots or new in roots or (new.strides, new.shape, new.dtype) != (old.strides, old.shape, old.dtype):
+                continue
+            region = step.region
+            if region.level(new) != FULL or region.axes[new] != region.identity or last.get(old, -1) > number[new]:
+                continue
+            if any(old in self._roots(value)[1:] for value in step.reads):
+                continue
+            if old not in step.reads or self._is_read_first(region, old, new):
+                self.partners[new] = old
+
+    def _is_static(self, step, value):
+        """Every array lies where it did, except views, and what an inner loop gives."""
+        if step.region is not None:
+            return True
+        return not step.node.shares and step.node.kind not in (VIEW, LOOP)
+
+    def _bind(self):
+        self.block = block(max(self.arena_bytes, 1))
+        self.bound, self.names, self.tables = [], {}, []
+        self.arrays = dict(self.graph.constants)
+        for value, offset in self.offsets.items():
+            if not value.size or min(value.strides, default=1) < 0:
+                raise NotDriven
+            self.arrays[value] = np.ndarray(value.shape, value.dtype, self.block, offset, value.strides)
+        self.arrays |= {new: self.arrays[old] for new, old in self.partners.items()}
+        self.code, self.addresses, self.moveable, self.inner = [], [], set(), []
+        for number, step in enumerate(self.steps):
+            if step.region is not None:
+                if any(operand.value not in self.arrays for operand in step.source.operands):
+                    raise NotDriven
+                self._kernel_lines(number, step)
+                self._add(KERNEL, self.kernels[step].run.place, native.address(self.tables[-1]))
+                self.moveable.update(step.outputs)
+            else:
+                self._write(step.node)
+        self.moveable -= self.partners.keys()
+
+    def _write(self, node):
+        if node.kind == VIEW or (node.shares and node.function is getitem):
+            if len(set(node.inputs)) != 1:
+                raise NotDriven
+            made = node.run(self.arrays.__getitem__)
+            self.arrays |= zip(node.outputs, made if isinstance(made, tuple | list) else [made])
+            return
+        if node.kind == LOOP:
+            self._write_loop(node)
+            return
+        writer = WRITERS.get(node.function)
+        if writer is None or node.shares or len(node.outputs) != 1:
+            raise NotDriven
+        writer(self, node)
+        self.moveable.update(node.outputs)
+
+    def _write_loop(self, node):
+        nested = getattr(node.function, "nested", None)
+        if nested is None:
+            raise NotDriven
+        self.inner.append(nested(self, node))
+
+    # -- instructions ----------------------------------------------------------------------------------
+
+    def _add(self, *words):
+        """Adds an instruction."""
+        self.code.append(np.array([*words, *[0] * (WORDS - len(words))], np.int64))
+        return self.code[-1]
+
+    def call(self, source, *words, careful=None):
+        """Calls a kernel of this source.
+
+        Args:
+            words: its table; a pair of a value and an array that lies in the value stands for an address.
+            careful: the word of the table that is below 0 where it failed.
+        """
+        numbers = [native.address(word[1]) if isinstance(word, tuple) else word for word in words]
+        table = np.array(numbers, np.int64)
+        self.tables.append(table)
+        self.addresses += [(table, i, word[0]) for i, word in enumerate(words) if isinstance(word, tuple) and word[0] is not None]
+        place, at = compiler.kernel(source).run.place, native.address(table)
+        self._add(KERNEL if careful is None else CAREFUL, place, at, *([] if careful is None else [at + 8 * careful]))
+
+    def copy(self, target, source):
+        """Copies the elements of an array to another, each given as (value, array that lies in it)."""
+        to, given = target[1], source[1]
+        if given.shape != to.shape or given.dtype != to.dtype:
+            raise NotDriven
+        if is_dense(to) and is_dense(given):
+            kind = {1: MOVE_1, 4: MOVE_4, 8: MOVE_8}.get(to.nbytes, COPY)
+            words = self._add(kind, native.address(to), native.address(given), to.nbytes)
+            self.addresses += [(words, ADDRESS + i, value) for i, (value, _) in enumerate((target, source)) if value is not None]
+            return words
+        axes = joined(to, given)
+        if len(axes) > RANK or to.itemsize not in (1, 2, 4, 8):
+            raise NotDriven
+        axes = [(1, 0, 0)] * (RANK - len(axes)) + axes
+        self.call(copy_source(f"u{to.itemsize}"), target, source, *[word for axis in axes for word in axis])
+        return None
+
+    def place(self, value):
+        """A value with the array that it is."""
+        if not isinstance(value, Value) or value not in self.arrays:
+            raise NotDriven
+        return value, self.arrays[value]
+
+
+# -- kernels for what is not fused ------------------------------------------------------------------------
+
+
+def copy_source(name):
+    """A copy of elements of one dtype between arrays of any strides."""
+    return f'''def kernel(P):
+    a, b = word(P, 0), word(P, 1)
+    n, a_s, b_s = word(P, 11), word(P, 12), word(P, 13)
+    for i in range(word(P, 2)):
+        for j in range(word(P, 5)):
+            for k in range(word(P, 8)):
+                to = a + i * word(P, 3) + j * word(P, 6) + k * word(P, 9)
+                given = b + i * word(P, 4) + j * word(P, 7) + k * word(P, 10)
+                for m in range(n):
+                    store_{name}_0(to, m * a_s, load_{name}(given, m * b_s))
+'''
+
+
+def gather_source(index, name):
+    """``x[i]`` for an index that is computed: the elements of a row of x, one after the other."""
+    return f'''def kernel(P):
+    i, n = as_i8(again_{index}(word(P, 2), 0)), word(P, 3)
+    if i < 0:
+        i += n
+    if i < 0 or i >= n:
+        set_word(P + 48, -1)
+    else:
+        set_word(P + 48, 0)
+        out, given = word(P, 0), word(P, 1) + i * word(P, 4)
+        for m in range(word(P, 5)):
+            store_{name}_0(out, m * {name[1]}, load_{name}(given, m * {name[1]}))
+'''
+
+
+def extreme_source(name, sign):
+    """Where the largest or smallest element along an axis is, the first of several; a NaN is beyond all numbers."""
+    better = f"x {sign} b"
+    if name[0] == "f":
+        better = f"either({better}, both(x != x, b == b))"
+    return f'''def kernel(P):
+    out, given, best = word(P, 0), word(P, 1), word(P, 2)
+    n, inner = word(P, 4), word(P, 5)
+    for o in range(word(P, 3)):
+        for j in range(inner):
+            store_{name}_1(best, j * {name[1]}, load_{name}(given, j * {name[1]}))
+            store_i8_0(out, j * 8, 0)
+        for i in range(1, n):
+            row = given + i * inner * {name[1]}
+            for j in range(inner):
+                x, b = load_{name}(row, j * {name[1]}), load_{name}_but_1(best, j * {name[1]})
+                better = {better}
+                store_{name}_1(best, j * {name[1]}, select(better, x, b))
+                store_i8_0(out, j * 8, select(better, i, load_i8_but_0(out, j * 8)))
+        given += n * inner * {name[1]}
+        out += inner * 8
+'''
+
+
+# -- one function per kind of call ------------------------------------------------------------------------
+
+
+def _matmul(body, node):
+    """Matrices by the loop of NumPy's own ufunc, which calls BLAS."""
+    if len(node.args) != 2 or node.named:
+        raise NotDriven
+    values = [*node.args, *node.outputs]
+    arrays = [body.place(value)[1] for value in values]
+    if any(array.ndim != 2 for array in arrays):
+        raise NotDriven
+    code = native.loop(np.matmul, tuple([array.dtype for array in arrays]))
+    if code is None:
+        raise NotDriven
+    places = np.array([native.address(array) for array in arrays], np.int64)
+    (n, k), m = arrays[0].shape, arrays[1].shape[1]
+    sizes = np.array([1, n, k, m], np.int64)
+    steps = np.array([0, 0, 0, *[stride for array in arrays for stride in array.strides]], np.int64)
+    body.tables += [places, sizes, steps]
+    body.addresses += [(places, index, value) for index, value in enumerate(values)]
+    body._add(UFUNC, *code, *[native.address(one) for one in (places, sizes, steps)])
+
+
+def _concatenate(body, node):
+    """Each part is copied to its slice of the result."""
+    (parts, *axis), (out,) = node.args, node.outputs
+    axis = axis[0] if axis else node.named.get("axis", 0)
+    if axis is None or set(node.named) - {"axis"}:
+        raise NotDriven
+    whole, start = body.place(out)[1], 0
+    for part in parts:
+        given = body.place(part)
+        stop = start + given[1].shape[axis]
+        body.copy((out, np.moveaxis(np.moveaxis(whole, axis, 0)[start:stop], 0, axis)), given)
+        start = stop
+
+
+def _stack(body, node):
+    """Each part is copied to its row of the result."""
+    (parts, *axis), (out,) = node.args, node.outputs
+    axis = axis[0] if axis else node.named.get("axis", 0)
+    if set(node.named) - {"axis"}:
+        raise NotDriven
+    for row, part in zip(np.moveaxis(body.place(out)[1], axis, 0), parts):
+        body.copy((out, row), body.place(part))
+
+
+def _copy(body, node):
+    """What only changes the layout: the result has the same elements, in the order of its shape."""
+    (out,), given = node.outputs, body.place(node.args[0])
+    to = body.place(out)[1]
+    if node.function is np.reshape and (node.named or not is_row_major(to)):
+        raise NotDriven
+    if node.function is np.array and to.shape != given[1].shape:
+        raise NotDriven
+    if to.shape == given[1].shape:
+        body.copy((out, to), given)
+        return
+    shaped = to.view()
+    try:  # the other way around it is a view
+        shaped.shape = given[1].shape
+    except AttributeError:
+        raise NotDriven from None
+    body.copy((out, shaped), given)
+
+
+def _gather(body, node):
+    """``x[i]`` for one computed index along the first axis, or a single element."""
+    (x, key), (out,) = node.args, node.outputs
+    if isinstance(key, tuple) and len(key) == 1:
+        key = key[0]
+    parts = key if isinstance(key, tuple) else (key,)
+    if all(part is None or part is Ellipsis or type(part) in (int, slice) for part in parts):
+        body.copy(body.place(out), (x, body.place(x)[1][parts if Ellipsis in parts else (*parts, ...)]))  # a number, which is no view
+        return
+    given, index, to = body.place(x), body.place(key), body.place(out)
+    if index[1].ndim or index[1].dtype.kind not in "iu" or to[1].dtype.itemsize not in (1, 2, 4, 8):
+        raise NotDriven
+    if not is_dense(to[1]) or not is_row_major(given[1][0]) or not given[1].size:
+        raise NotDriven
+    source = gather_source(NAMES[index[1].dtype], f"u{to[1].itemsize}")
+    body.call(source, to, given, index, len(given[1]), given[1].strides[0], to[1].size, 0, careful=6)
+
+
+def _extreme(sign):
+    def write(body, node):
+        """argmax and argmin along an axis, or of all."""
+        (x, *axis), (out,) = node.args, node.outputs
+        axis = axis[0] if axis else node.named.get("axis")
+        given, to = body.place(x), body.place(out)
+        array = given[1]
+        if array.dtype not in NAMES or array.dtype.kind not in "fiu" or not is_row_major(array) or not is_row_major(to[1]):
+            raise NotDriven
+        if to[1].dtype != np.int64:
+            raise NotDriven
+        axis = None if axis is None else axis % array.ndim
+        shape = (1, array.size, 1) if axis is None else (
+            int(np.prod(array.shape[:axis])), array.shape[axis], int(np.prod(array.shape[axis + 1 :])))  # fmt: skip
+        best = np.empty(shape[2], array.dtype)
+        body.tables.append(best)
+        body.call(extreme_source(NAMES[array.dtype], sign), to, given, native.address(best), *shape)
+
+    return write
+
+
+def _put(body, node):
+    """Zeros, with the elements of x at a key without arrays."""
+    (x, _, key), (out,) = node.args, node.outputs
+    parts = key if isinstance(key, tuple) else (key,)
+    if not all(part is None or part is Ellipsis or type(part) in (int, slice) for part in parts):
+        raise NotDriven
+    to = body.place(out)[1]
+    zeros = np.zeros_like(to)
+    body.tables.append(zeros)
+    body.copy((out, to), (None, zeros))
+    body.copy((out, to[(*parts, ...)] if Ellipsis not in parts else to[parts]), body.place(x))
+
+
+WRITERS = {
+    np.matmul: _matmul, np.concatenate: _concatenate, np.stack: _stack, np.reshape: _copy, np.array: _copy, getitem: _gather,
+    np.ndarray.argmax: _extreme(">"), np.ndarray.argmin: _extreme("<"), indexing._put.primitive.forward: _put,
+}  # fmt: skip
+
+# -- layouts ------------------------------------------------------------------------------------------------
+
+
+def is_row_major(array):
+    """True if an array or value lies in memory without gaps, in the order of its axes."""
+    step = array.dtype.itemsize
+    for n, stride in zip(array.shape[::-1], array.strides[::-1]):
+        if n != 1 and stride != step:
+            return False
+        step *= n
+    return True
+
+
+def is_dense(value):
+    """True for what is row-major and has elements."""
+    return is_row_major(value) and value.size > 0
+
+
+def joined(to, given):
+    """The axes of two arrays of one shape as (size, step, step), those that are one for both joined, outer ones first."""
+    axes = []
+    for n, a, b in zip(to.shape, to.strides, given.strides):
+        if n == 1:
+            continue
+        if axes and axes[-1][1:] == (n * a, n * b):
+            axes[-1] = (axes[-1][0] * n, a, b)
+        else:
+            axes.append((n, a, b))
+    return axes
+
