@@ -86,8 +86,8 @@ def build_parser() -> Parser:
     cache = commands.add_parser(
         "cache",
         help="show or clear the folder of compiled kernels",
-        description="Show where compiled kernels are kept, how many and by which versions, or remove them all. They are made again when "
-        "they are needed. EAGERDL_CACHE names another folder; EAGERDL_CACHE=0 keeps none.",
+        description="Show where compiled kernels are kept, how many and by which versions, or remove them all: they are made again "
+        "when they are needed. EAGERDL_CACHE names another folder; EAGERDL_CACHE=0 keeps none.",
     )
     cache.add_argument("what", nargs="?", metavar="{clear}", help="clear: remove them")
     cache.set_defaults(run=run_cache, error=cache.error)
@@ -123,7 +123,8 @@ def run_cache(arguments: argparse.Namespace) -> int:
         removed, left = cache.clear()
         print(f"{removed} kernels removed from {folder}")
         if left:
-            print(f"[eagerdl cache] the files must be yours to remove; {left} could not be; look at who owns {folder}", file=sys.stderr)
+            message = f"[eagerdl cache] the files must be yours to remove; {left} could not be; look at who owns {folder}"
+            print(message, file=sys.stderr)
         return 1 if left else 0
     versions, size = cache.contents()
     print(f"folder   {folder}" + ("" if cache.is_writable() else "  (cannot be written)"))

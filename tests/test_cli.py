@@ -139,7 +139,7 @@ def test_without_a_command_the_help_appears(capsys):
         (["demo", "--seed", str(2**32)], r"argument --seed: must be a whole number"),
         (["demo", "--epoch-count", "3"], r"unrecognized arguments: --epoch-count"),
         (["demo", "ftt"], r"there is no demo 'ftt'; choose one of loop, fit, lstm"),
-        (["dmeo"], r"invalid choice: 'dmeo' \(choose from '?demo'?, '?doctor'?\)"),
+        (["dmeo"], r"invalid choice: 'dmeo' \(choose from '?demo'?, '?doctor'?, '?cache'?\)"),
     ],
 )
 def test_bad_arguments_are_named(arguments, message, capsys):

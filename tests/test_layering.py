@@ -25,6 +25,7 @@ LAYERS = [
     {"autograd"},
     {"ops"},
     {"fft", "linalg", "registry", "storage"},
+    {"drawing"},
     {"jit"},
     {"nn", "data"},
     {"train"},

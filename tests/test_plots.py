@@ -12,9 +12,9 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 import eagerdl as edl
+from eagerdl.drawing import picture as drawing
+from eagerdl.drawing.layout import BESIDE, layered
 from eagerdl.errors import ArgumentError, PackageError
-from eagerdl.models import drawing
-from eagerdl.models.layout import BESIDE, layered
 from eagerdl.models.plot import Diagram, model_to_dot, plot_model
 from eagerdl.train.plotting import plot_history
 
@@ -248,7 +248,7 @@ SHOWN = {"shapes": False, "dtype": False, "names": True, "activations": False, "
 def named_edges(model, expand):
     frame = Diagram(model, SHOWN, expand).frame
     names = {box.key: box.title.split()[0].rstrip("0123456789_") if "(relu)" in box.title or "(multiply)" in box.title else box.title.split()[0]
-             for box in drawing._boxes(frame)}  # fmt: skip
+             for box in drawing.boxes(frame)}  # fmt: skip
     return {f"{names[a]} {names[b]}" for a, b in frame.edges}
 
 
@@ -269,17 +269,17 @@ ROWS = [
 
 @pytest.mark.parametrize(("option", "make", "name", "expected"), ROWS)
 def test_boxes_say_what_is_asked_for(option, make, name, expected):
-    boxes = {box.title.split()[0]: box for box in drawing._boxes(model_to_dot(make(), **{option: True}).frame)}
+    boxes = {box.title.split()[0]: box for box in drawing.boxes(model_to_dot(make(), **{option: True}).frame)}
     assert boxes[name].rows == expected
     plain = model_to_dot(make(), show_layer_names=False, **{option: True}).frame
-    assert {box.title for box in drawing._boxes(plain)} == {box.title.split()[1].strip("()") for box in boxes.values()}
+    assert {box.title for box in drawing.boxes(plain)} == {box.title.split()[1].strip("()") for box in boxes.values()}
 
 
 def test_frozen_layers_and_unknown_shapes():
     model = edl.Sequential([L.Dense(3, name="one"), L.Dense(2, name="two")])
     model(edl.ones((5, 4)))
     model.layers[0].trainable = False
-    boxes = {box.title: box.rows for box in drawing._boxes(model_to_dot(model, True, show_trainable=True).frame)}
+    boxes = {box.title: box.rows for box in drawing.boxes(model_to_dot(model, True, show_trainable=True).frame)}
     assert boxes["one (Dense)"][-1] == "Not trainable" and boxes["two (Dense)"][-1] == "Trainable"
     assert boxes["two (Dense)"][0].startswith("Input shape: (") and boxes["two (Dense)"][0].endswith("3)")
 
@@ -308,7 +308,7 @@ def test_svg(make, rankdir, splines):
     root = ElementTree.fromstring(dot.to_svg())
     tag = "{http://www.w3.org/2000/svg}"
     width, height = float(root.get("viewBox").split()[2]), float(root.get("viewBox").split()[3])
-    boxes = list(drawing._boxes(dot.frame))
+    boxes = list(drawing.boxes(dot.frame))
     texts = [text.text for text in root.iter(f"{tag}text")]
     assert all(box.title in texts and all(row in texts for row in box.rows) for box in boxes)
     rectangles = [
@@ -344,7 +344,7 @@ def test_lines_run_through_no_box(make):
             for x, y, w, h in found.boxes.values():
                 assert not overlap(part, (x + 1, y + 1, w - 2, h - 2))
     for frame_of, (x, y, w, h) in found.frames:  # frames hold their boxes
-        for box in drawing._boxes(frame_of):
+        for box in drawing.boxes(frame_of):
             bx, by, bw, bh = found.boxes[box.key]
             assert x <= bx and y <= by and bx + bw <= x + w and by + bh <= y + h
 

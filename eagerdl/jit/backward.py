@@ -28,7 +28,7 @@ class DifferentiableFunction:
     """
 
     def __init__(self, trace, where, call, function, signature):
-        self.where, self.call = where, call
+        self.where, self.call, self.given = where, call.outline(), len(call.arrays)
         sources = [from_array(trace.input(array)) for array in call.arrays]
         self.watched = [i for i, x in enumerate(sources) if x.dtype in INEXACT_SET and call.tensors[i] is not None]
         with trace.running():
@@ -54,7 +54,7 @@ class DifferentiableFunction:
     def _split(self, whole, count):
         """Makes the forward and the backward program."""
         whole.named_values()
-        cotangents = whole.inputs[len(self.call.arrays) :]
+        cotangents = whole.inputs[self.given :]
         late, early_nodes, late_nodes = set(cotangents), [], []
         for node in whole.nodes:
             if not late.isdisjoint(node.inputs):
@@ -65,7 +65,7 @@ class DifferentiableFunction:
         needed = [value for node in late_nodes for value in node.inputs] + whole.outputs[count:]
         saved = [value for value in dict.fromkeys(needed) if value not in late and value not in whole.constants]
         forward, backward = Graph(), Graph()
-        forward.inputs, forward.variables, forward.writes = whole.inputs[: len(self.call.arrays)], whole.variables, whole.writes
+        forward.inputs, forward.variables, forward.writes = whole.inputs[: self.given], whole.variables, whole.writes
         forward.constants, backward.constants = dict(whole.constants), dict(whole.constants)
         forward.nodes, backward.nodes = early_nodes, late_nodes
         forward.outputs, backward.outputs = [*whole.outputs[:count], *saved], whole.outputs[count:]

@@ -118,8 +118,8 @@ def _warn(why):
     global _warned
     if not _warned:
         _warned = True
-        warnings.warn(f"[edl.function] the folder of compiled kernels must be writable; {why}; each process compiles its own now: set "
-                      "EAGERDL_CACHE to a folder that can be written, or to 0", stacklevel=3)  # fmt: skip
+        warnings.warn(f"[edl.function] the folder of compiled kernels must be writable; {why}; each process compiles its own now: "
+                      "set EAGERDL_CACHE to a folder that can be written, or to 0", stacklevel=3)  # fmt: skip
 
 
 # -- all of them ------------------------------------------------------------------------------------------

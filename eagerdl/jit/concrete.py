@@ -22,7 +22,7 @@ class ConcreteFunction:
     """
 
     def __init__(self, where, call, graph, results, compiled, why, others):
-        self.where, self.call, self.graph, self.results, self.why = where, call, graph, results, why
+        self.where, self.call, self.graph, self.results, self.why = where, call.outline(), graph, results, why
         self.calls, self.waits = 0, False
         self.program = Interpreter(graph)
         if compiled:

@@ -373,7 +373,8 @@ class _Emitter:
     def _store(self, value, variable, depth):
         operand, name = self.out[value], lowering.NAMES[value.dtype]
         scope = self._scope(value)
-        self.say(depth, f"store_{name}_{scope}({self.at[operand]}, {self._offset(operand, name)}, {variable})")
+        stored = f"settled({variable})" if value in self.partners else variable
+        self.say(depth, f"store_{name}_{scope}({self.at[operand]}, {self._offset(operand, name)}, {stored})")
         if operand.inner == "1" and value not in self.place:
             self.place[value] = (f"({self.at[operand]} + start * {value.dtype.itemsize})", scope)
 
@@ -468,15 +469,17 @@ class _Emitter:
     def _number_slot(self, node, index, wanted, depth):
         return self._scalar_slot(self.number[node, index], wanted, wanted, depth)
 
-    def _places(self, node, depth):
+    def _places(self, node, depth, single=False):
+        """Addresses and steps of what a loop is called on. A call on one element takes steps on, since loops are faster so."""
         low = lowering.lowered(node)
-        places = []
+        single, places = single or not self.region.shape, []
         for index, arg in enumerate(lowering.operands(node)):
             wanted = low.dtypes[index]
             if isinstance(arg, Value):
-                places += self._memory(arg, wanted, node, depth)
+                base, step = self._memory(arg, wanted, node, depth)
             else:
-                places += [self._number_slot(node, index, wanted, depth), "0"]
+                base, step = self._number_slot(node, index, wanted, depth), "0"
+            places += [base, str(np.dtype(wanted).itemsize) if single else step]
         return places
 
     def _call(self, node, depth):
@@ -518,7 +521,7 @@ class _Emitter:
         """A call on what there is one of in each row."""
         (out,) = node.outputs
         if self._is_called(out):
-            places = self._places(node, depth)
+            places = self._places(node, depth, single=True)
             at = f"(buffer + {self.slots} * slot)"
             self.slots += 1
             name, size = self.loops[self._loop_key(node)], out.dtype.itemsize

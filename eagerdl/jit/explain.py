@@ -372,6 +372,7 @@ def explain(function, args, named):
     """The report on a function; see `Function.explain`."""
     from rich.text import Text
 
+    made = function.get_concrete_function(*args, **named) if args or named else None
     out = [Text(title(function), style="bold"), *facts(function)]
     reasons = function._history.reasons
     for number, reason in enumerate(reasons, 1):
@@ -379,10 +380,8 @@ def explain(function, args, named):
             out.append(Text(f"  {number:>3}  {reason}"))
         elif number == 4:
             out.append(Text("  ..."))
-    if args or named:
-        made = function.get_concrete_function(*args, **named)
-        arrays = function._call_like(args, named).arrays
-        seconds = measured(made, arrays)
+    if made is not None:
+        seconds = measured(made, function._call_like(args, named).arrays)
         out += [Text(), Text("The trace for these arguments", style="bold")]
     elif reasons:
         made, seconds = latest(function, "explain"), {}
@@ -529,7 +528,7 @@ def reason(node):
     if any(value.size == 0 for value in values):
         return "NumPy: no elements"
     primitive = REGISTRY.get(node.label)
-    if primitive is not None and primitive.forward is node.function:
+    if primitive is not None and primitive.forward is node.function and not isinstance(node.function, np.ufunc):
         return "an op that runs as a whole"
     strange = next((value.dtype for value in values if value.dtype not in lowering.NAMES), None)
     if strange is not None:

@@ -2,19 +2,21 @@
 
 import functools
 import threading
+import warnings
 import weakref
 
 import numpy as np
 
 from eagerdl import config, tree
 from eagerdl.autograd import graph as recordings
-from eagerdl.errors import ArgumentError, ShapeError, TracingError
+from eagerdl.errors import ArgumentError, ShapeError, TracingError, TracingWarning
 from eagerdl.jit import explain, honesty, printing
 from eagerdl.jit import trace as tracing
 from eagerdl.jit.backward import DifferentiableFunction
 from eagerdl.jit import control  # noqa: F401  (loops and branches find it)
 from eagerdl.jit.concrete import ConcreteFunction
 from eagerdl.jit.convert import convert
+from eagerdl.jit.interpreter import ShapeChanged
 from eagerdl.jit.numbers import NeedsValue
 from eagerdl.jit.rewrite import rewrite
 from eagerdl.jit.signature import Call, Results, Signature, difference
@@ -96,7 +98,14 @@ class Function:
             return self.python_function(*args, **named)
         for concrete in self._concrete.get(call.key, ()):
             if concrete.fits():
-                return concrete(call.arrays)
+                try:
+                    return concrete(call.arrays)
+                except ShapeChanged as error:
+                    if concrete.graph.writes:  # some variables may have been assigned
+                        raise
+                    self._eager = True
+                    warnings.warn(TracingWarning(f"{error}. From now on this function runs eagerly"), stacklevel=2)
+                    return self.python_function(*args, **named)
         with self._lock:
             return self._trace(call)
 
@@ -273,6 +282,19 @@ class Function:
 
         Args:
             format: "text", or "dot" for Graphviz, where what is fused stands in a frame.
+
+        Example:
+            >>> double = edl.function(lambda x: edl.exp(x) * 2)
+            >>> y = double(edl.ones(3))
+            >>> print(double.graph())
+            <lambda>
+            inputs
+              t0 = x                float32[3]
+            calls
+              t1 = exp(t0)          float32[3] ...
+              t2 = multiply(t1, 2)  float32[3] ...
+            outputs
+              t2                    float32[3]
         """
         return explain.graph(self, format)
 
@@ -281,6 +303,16 @@ class Function:
 
         Args:
             args, named: arguments to run it with, so that the report says how long each part takes; variables keep their values.
+
+        Example:
+            >>> double = edl.function(lambda x: edl.exp(x) * 2)
+            >>> y = double(edl.ones(3))
+            >>> print(double.explain())
+            <lambda> (...): 1 trace
+                1  first call
+            ...
+            step  calls          how                         lines
+            k0    exp, multiply  fused: 2 calls in one pass  ...
         """
         return explain.explain(self, args, named)
 
@@ -301,6 +333,9 @@ class Function:
             )
 
         def fit(spec, x):
+            if not isinstance(spec, TensorSpec):  # a structure of specs
+                leaves, build = tree.flatten(spec)
+                return build([fit(*pair) for pair in zip(leaves, tree.flatten(x)[0], strict=True)])
             x = from_array(to_array(x, spec.dtype)) if not isinstance(x, Tensor) else x
             if not spec.is_compatible_with(TensorSpec(x.shape, x.dtype)):
                 raise ShapeError(
@@ -308,7 +343,7 @@ class Function:
                 )
             return x
 
-        return (*args[:extra], *tree.map_structure(fit, list(specs), list(args[extra:])))
+        return (*args[:extra], *map(fit, specs, args[extra:]))
 
 
 def _example_of(x):

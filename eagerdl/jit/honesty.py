@@ -57,15 +57,15 @@ def report(function, arguments=None):
         remedies.append("return values, or keep them in Variables")
     file, line = function.__code__.co_filename, found[0][0]
     warnings.warn_explicit(
-        f"[{function.__name__}, {os.path.basename(file)}:{line}] the Python code of a traced function runs when it is traced, not "
-        f"at each call; that is so for line{'s' * (len(found) > 1)} {lines}; {'; '.join(remedies)}",
+        f"[{function.__name__}, {os.path.basename(file)}:{line}] the Python code of a traced function runs when it is traced, "
+        f"not at each call; that is so for line{'s' * (len(found) > 1)} {lines}; {'; '.join(remedies)}",
         TracingWarning, file, line,
     )  # fmt: skip
 
 
 @contextlib.contextmanager
 def watching():
-    """A context in which a trace runs: the user's functions that it calls are reported as well, unless somebody else watches them."""
+    """A context in which a trace runs: the user's functions that it calls are reported as well, unless others watch them."""
     if watchers:
         yield
         return
@@ -92,7 +92,7 @@ def written(function):
 
 
 def effects(function, arguments=None):
-    """``(line, text)`` of the statements of a function that change what its caller can see, where that is certain enough to be said.
+    """``(line, text)`` of the statements of a function that change what its caller can see, as far as that is certain.
 
     Left out are: what is done once, behind ``if self.w is None`` and the like; methods such as `update` of objects that are no
     containers; attributes that are properties; parameters that the function gives another value first.
@@ -257,8 +257,8 @@ class History:
         if self.causes[cause] == REPETITIONS:
             what = "the structure of its arguments" if cause is None else f"the argument {cause!r}"
             warnings.warn(
-                f"[{where}] each trace runs the Python code again and costs time; {what} has caused {REPETITIONS} of them, the last "
-                f"one since {reason}; {remedy(entry)}",
+                f"[{where}] each trace runs the Python code again and costs time; {what} has caused {REPETITIONS} of them, the "
+                f"last one since {reason}; {remedy(entry)}",
                 TracingWarning, stacklevel=_level_of_user(),
             )  # fmt: skip
 

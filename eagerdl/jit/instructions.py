@@ -209,21 +209,25 @@ def extreme_source(name, sign):
     better = f"x {sign} b"
     if name[0] == "f":
         better = f"either({better}, both(x != x, b == b))"
+    size, k = name[1], "i4" if name[1] == "4" else "i8"  # equal sizes fill vectors equally
+    at, place = f"j * {size}", f"j * {k[1]}"
     return f'''def kernel(P):
-    out, given, best = word(P, 0), word(P, 1), word(P, 2)
-    n, inner = word(P, 4), word(P, 5)
-    for o in range(word(P, 3)):
+    out, given, best, index = word(P, 0), word(P, 1), word(P, 2), word(P, 3)
+    n, inner = word(P, 5), word(P, 6)
+    for o in range(word(P, 4)):
         for j in range(inner):
-            store_{name}_1(best, j * {name[1]}, load_{name}(given, j * {name[1]}))
-            store_i8_0(out, j * 8, 0)
+            store_{name}_1(best, {at}, load_{name}(given, {at}))
+            store_{k}_2(index, {place}, as_{k}(0))
         for i in range(1, n):
-            row = given + i * inner * {name[1]}
+            row, now = given + i * inner * {size}, as_{k}(i)
             for j in range(inner):
-                x, b = load_{name}(row, j * {name[1]}), load_{name}_but_1(best, j * {name[1]})
+                x, b = load_{name}(row, {at}), load_{name}_but_1(best, {at})
                 better = {better}
-                store_{name}_1(best, j * {name[1]}, select(better, x, b))
-                store_i8_0(out, j * 8, select(better, i, load_i8_but_0(out, j * 8)))
-        given += n * inner * {name[1]}
+                store_{name}_1(best, {at}, settled(select(better, x, b)))
+                store_{k}_2(index, {place}, settled(select(better, now, load_{k}_but_2(index, {place}))))
+        for j in range(inner):
+            store_i8_0(out, j * 8, as_i8(load_{k}_but_2(index, {place})))
+        given += n * inner * {size}
         out += inner * 8
 '''
 
@@ -326,9 +330,11 @@ def _extreme(sign):
         axis = None if axis is None else axis % array.ndim
         shape = (1, array.size, 1) if axis is None else (
             int(np.prod(array.shape[:axis])), array.shape[axis], int(np.prod(array.shape[axis + 1 :])))  # fmt: skip
-        best = np.empty(shape[2], array.dtype)
-        body.tables.append(best)
-        body.call(extreme_source(NAMES[array.dtype], sign), to, given, native.address(best), *shape)
+        if shape[1] >= 2**31:
+            raise NotDriven
+        best, index = np.empty(shape[2], array.dtype), np.empty(shape[2], np.int64)
+        body.tables += [best, index]
+        body.call(extreme_source(NAMES[array.dtype], sign), to, given, native.address(best), native.address(index), *shape)
 
     return write
 

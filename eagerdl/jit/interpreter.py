@@ -1,7 +1,21 @@
 """`Interpreter`: a graph call by call, with NumPy alone. The numbers are those of the compiled program."""
 
+import numpy as np
+
+from eagerdl.errors import TracingError
 from eagerdl.jit.graph import CHECK
-from eagerdl.jit.lines import blame_node
+from eagerdl.jit.lines import blame_node, place
+
+
+class ShapeChanged(TracingError):
+    """A call gave an array of another shape than when it was traced: its shape depends on elements."""
+
+    @classmethod
+    def of(cls, label, line):
+        """The error for a call at the user's line."""
+        return cls(f"{label}, {place(line)}", "in a traced function the shapes of results may depend on shapes, not on elements",
+                   f"{label} gave another shape than when the function was traced", "keep the shape, as with edl.where and masks, "
+                   "or do this outside of the function")  # fmt: skip
 
 
 class Interpreter:
@@ -39,7 +53,9 @@ class Interpreter:
             if not isinstance(out, tuple | list):
                 out = (out,)
             for value, array in zip(node.outputs, out):
+                if array.shape != value.shape:
+                    raise ShapeChanged.of(node.label, node.line)
                 known[value] = array
         for variable, value in graph.writes.items():
-            variable._array, variable._now = known[value], None
-        return [known[value] for value in graph.outputs]
+            variable._array, variable._now = np.asarray(known[value]), None
+        return [np.asarray(known[value]) for value in graph.outputs]

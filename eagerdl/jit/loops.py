@@ -6,6 +6,7 @@ is not copied; its address in the tables of the kernels moves. A loop in a body 
 Bodies that call Python code at some place run step by step instead.
 """
 
+import sys
 import threading
 
 import numpy as np
@@ -52,6 +53,7 @@ DRIVER = '''def kernel(P):
 '''
 
 
+ALONE = 3  # references to an array that nobody else holds: the dictionary, a local name, the question
 CHUNK = 1024  # rows that a loop without a known length collects at a time
 
 
@@ -146,12 +148,12 @@ class Driven:
 
     def __init__(self, loop, apart=True):
         self.loop, self.reverse = loop, loop.reverse
-        graph, carried, self.flag, self.parts = loop.graph, loop.carried, loop.flag, None
+        graph, carried, along, self.flag, self.parts = loop.graph, loop.carried, loop.along, loop.flag, None
         if apart:
-            graph, carried, self.flag, self.parts = carried_apart(graph, carried, loop.flag)
-        self.count, self.along = carried, loop.along
-        self.carried, self.rows = graph.inputs[:carried], graph.inputs[carried : carried + loop.along]
-        self.same = graph.inputs[carried + loop.along :]
+            graph, carried, along, self.flag, self.parts = carried_apart(graph, carried, along, loop.flag)
+        self.count, self.along = carried, along
+        self.carried, self.rows = graph.inputs[:carried], graph.inputs[carried : carried + along]
+        self.same = graph.inputs[carried + along :]
         self.news, self.collected = graph.outputs[:carried], graph.outputs[carried:]
         renewed = {old: new for old, new in zip(self.carried, self.news) if new is not old}
         self.body = Body(graph, renewed, self.collected)
@@ -161,6 +163,7 @@ class Driven:
         self._place_code()
         self._find_moves()
         self.run = compiler.kernel(DRIVER)
+        self.last = {}  # the arrays of collected rows of the last call
 
     # -- what is copied, and what is written where it belongs ---------------------------------------
 
@@ -274,8 +277,15 @@ class Driven:
                          flag, 0, native.NOWHERE], np.int64), moves  # fmt: skip
 
     def rooms(self, n):
-        """New arrays for the collected rows of n runs; those of chains have a row more."""
-        return [np.empty((n + (place in self.extra), *value.shape), value.dtype) for place, value in enumerate(self.collected)]
+        """Arrays for the collected rows of n runs; those of chains have a row more."""
+        return [self._room((n + (place in self.extra), *value.shape), value.dtype, place) for place, value in enumerate(self.collected)]
+
+    def _room(self, shape, dtype, place):
+        """An array: that of the last call, if nobody has it or a view of it any more."""
+        found = self.last.get(place)
+        if found is None or found.shape != shape or found.dtype != dtype or sys.getrefcount(found) > ALONE:
+            found = self.last[place] = np.empty(shape, dtype)
+        return found
 
     def _begin(self, rooms, n):
         """Where the first values of what is carried go."""
@@ -321,7 +331,7 @@ class Driven:
                 break
             rooms = self.rooms(n)
         made = [*[one.copy() for one in self._end(rooms, n)], *collected]
-        return made if self.parts is None else self.parts.given(made)
+        return made if self.parts is None else self.parts.given(made, lambda shape, dtype, i: self._room(shape, dtype, (i,)))
 
     def _runs(self, along):
         """How many runs there are; for an open end how many at a time."""

@@ -59,7 +59,9 @@ def combined(node, a, b):
     ufunc, dtype = node.function.__self__, node.outputs[0].dtype
     table = FLOATS if dtype.kind == "f" else INTEGERS
     found = table[ufunc.__name__].format(a, b)
-    return found if dtype.kind == "f" or ufunc is np.add else f"as_{NAMES[dtype]}({found})"
+    if ufunc is np.add:
+        return found
+    return f"settled({found})" if dtype.kind == "f" else f"settled(as_{NAMES[dtype]}({found}))"
 
 
 class Lowered(NamedTuple):

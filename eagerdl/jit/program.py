@@ -13,7 +13,7 @@ from eagerdl.errors import TracingError
 from eagerdl.jit import compiler, emit, native
 from eagerdl.jit.fuse import FULL, regions_of
 from eagerdl.jit.graph import CALL, ELEMENTWISE, REDUCE, VIEW, is_gufunc
-from eagerdl.jit.interpreter import Interpreter
+from eagerdl.jit.interpreter import Interpreter, ShapeChanged
 from eagerdl.jit.lines import blame, place
 from eagerdl.jit.memory import Arena, block, extent, is_held, pin
 from eagerdl.kernels import threads
@@ -521,17 +521,6 @@ class Program:
                 pin(variable)
                 self._bind()
                 return
-
-
-class ShapeChanged(TracingError):
-    """A call gave an array of another shape than when it was traced: its shape depends on elements."""
-
-    @classmethod
-    def of(cls, label, line):
-        """The error for a call at the user's line."""
-        return cls(f"{label}, {place(line)}", "in a traced function the shapes of results may depend on shapes, not on elements",
-                   f"{label} gave another shape than when the function was traced", "keep the shape, as with edl.where and masks, "
-                   "or do this outside of the function")  # fmt: skip
 
 
 def needs_check(node):

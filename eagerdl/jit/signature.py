@@ -98,6 +98,13 @@ class Call:
         entries.append(entry)
         self.names.append(name)
 
+    def outline(self):
+        """The call without its arguments, which whoever keeps a trace must not keep alive."""
+        out = Call.__new__(Call)
+        out.key, out.names, out.changing, out.on_gpu = self.key, self.names, self.changing, self.on_gpu
+        out.arrays, out.tensors, out.tree = [], [], None
+        return out
+
     def rebuilt(self, tensors):
         """The arguments with other tensors in the place of theirs."""
         rest = iter(tensors)
@@ -114,7 +121,7 @@ class Call:
             new = [self._rebuild(f"{name}[{i}]", one, tensors) for i, one in enumerate(x)]
             return type(x)(*new) if hasattr(x, "_fields") else type(x)(new)
         if isinstance(x, dict):
-            return type(x)((key, self._rebuild(f"{name}[{key!r}]", one, arrays)) for key, one in x.items())
+            return type(x)((key, self._rebuild(f"{name}[{key!r}]", one, tensors)) for key, one in x.items())
         if dataclasses.is_dataclass(x) and not isinstance(x, type):
             fields = {f.name: self._rebuild(f"{name}.{f.name}", getattr(x, f.name), tensors) for f in dataclasses.fields(x)}
             return dataclasses.replace(x, **{f.name: fields[f.name] for f in dataclasses.fields(x) if f.init})

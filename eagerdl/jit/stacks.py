@@ -265,20 +265,25 @@ class _Apart:
 # -- what loops carry ------------------------------------------------------------------------------------
 
 
-def carried_apart(graph, carried, flag):
+def carried_apart(graph, carried, along, flag):
     """A loop body that carries parts in the place of stacks of which it only reads columns.
 
     Args:
         graph: the body; see `loops.Loop`.
-        carried: how many values are carried.
+        carried, along: how many values are carried, and how many are rows of arrays.
         flag: the place of the carried flag, or None.
 
     Returns:
-        The body, how many values it carries, the place of its flag, and a Parts; None for that if nothing is taken apart.
+        The body, how many values it carries, how many are rows, the place of its flag, and a Parts; None for that if nothing is
+        taken apart.
     """
     axes = {i: axis for i in range(carried) if (axis := _carried_axis(graph, carried, i)) is not None}
+    for i, value in enumerate(graph.inputs[carried:], carried):
+        axis = _columns_read(graph, value)
+        if axis is not None and value not in graph.outputs:
+            axes[i] = axis
     if not axes:
-        return graph, carried, flag, None
+        return graph, carried, along, flag, None
     inputs, plan, known = [], [], {}
     for i, value in enumerate(graph.inputs):
         if i in axes:
@@ -289,7 +294,7 @@ def carried_apart(graph, carried, flag):
     new, now = Graph(), {}
     new.constants = dict(graph.constants)
     if not _read_by_columns(graph, new, known, now):
-        return graph, carried, flag, None
+        return graph, carried, along, flag, None
     for i, value in enumerate(graph.outputs):
         value = now.get(value, value)
         found = known.get(value) or (parts_of(value) if i >= carried or i in axes else None)
@@ -298,20 +303,29 @@ def carried_apart(graph, carried, flag):
     new.inputs = [value for group in inputs for value in group]
     flag = None if flag is None else sum(map(len, inputs[:flag]))
     taken = [(len(group), axes.get(i)) for i, group in enumerate(inputs)]
-    return new.without_dead_code(), sum(map(len, inputs[:carried])), flag, Parts(taken, plan, carried)
+    counts = sum(map(len, inputs[:carried])), sum(map(len, inputs[carried : carried + along]))
+    return new.without_dead_code(), *counts, flag, Parts(taken, plan, carried, along)
 
 
 def _carried_axis(graph, carried, i):
     """The axis along which a carried value is a stack in this run and in the next, None if it is none."""
     value, found = graph.inputs[i], parts_of(graph.outputs[i])
-    if found is None or not is_row_major(value) or value in graph.outputs[:carried] or value.shape[found[0]] > PARTS:
+    if found is None or value in graph.outputs[:carried] or value.shape[found[0]] > PARTS:
+        return None
+    return found[0] if _columns_read(graph, value, found[0]) is not None else None
+
+
+def _columns_read(graph, value, axis=None):
+    """The axis of a value along which columns of it are read and nothing else, None if there is none."""
+    if not is_row_major(value):
         return None
     for node in graph.nodes:
         if value in node.inputs:
-            column = column_of(node)
-            if node.kind != VIEW or column is None or column[0] != found[0]:
+            column = column_of(node) if node.kind == VIEW else None
+            if column is None or axis not in (None, column[0]):
                 return None
-    return found[0]
+            axis = column[0]
+    return axis
 
 
 def _read_by_columns(graph, new, known, now):
@@ -347,23 +361,34 @@ class Parts:
 
     Args:
         inputs, outputs: for each input and output how many there are, and the axis of the stack, None for what is no stack.
-        carried: how many of the original inputs and outputs are carried.
+        carried, along: how many of the original inputs are carried, and how many the loop runs along.
     """
 
-    def __init__(self, inputs, outputs, carried):
-        self.inputs, self.outputs, self.carried = inputs, outputs, carried
+    def __init__(self, inputs, outputs, carried, along):
+        self.inputs, self.outputs, self.carried, self.along = inputs, outputs, carried, along
 
     def taken(self, arrays):
-        """The arrays that go in."""
+        """The arrays that go in; those that the loop runs along have their rows first."""
         found = []
-        for array, (count, axis) in zip(arrays, self.inputs):
-            found += [array] if axis is None else [np.moveaxis(array, axis, 0)[i] for i in range(count)]
+        for i, (array, (count, axis)) in enumerate(zip(arrays, self.inputs)):
+            if axis is not None:
+                array = np.moveaxis(array, axis + (self.carried <= i < self.carried + self.along), 0)
+            found += [array] if axis is None else [array[k, ...] for k in range(count)]
         return found
 
-    def given(self, arrays):
-        """The arrays that come out: the stacks, collected ones with their rows first."""
+    def given(self, arrays, room):
+        """The arrays that come out: the stacks, collected ones with their rows first.
+
+        Args:
+            arrays: those of the parts.
+            room: a function of shape, dtype and a number that gives an array to stack in.
+        """
         arrays, found = iter(arrays), []
         for i, (count, axis) in enumerate(self.outputs):
             parts = [next(arrays) for _ in range(count)]
-            found.append(parts[0] if axis is None else np.stack(parts, axis + (i >= self.carried)))
+            if axis is not None:
+                axis += i >= self.carried
+                shape = parts[0].shape
+                out = room((*shape[:axis], count, *shape[axis:]), parts[0].dtype, i)
+            found.append(parts[0] if axis is None else np.stack(parts, axis, out=out))
         return found

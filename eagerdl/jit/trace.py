@@ -15,7 +15,7 @@ from eagerdl.autograd import dispatch
 from eagerdl.errors import NUMPY_FOLDER, PACKAGE_FOLDER, TracingError
 from eagerdl.jit.graph import CALL, CHECK, VIEW, Graph, Node, Value
 from eagerdl.jit.running import current, switch_to
-from eagerdl.jit.traced import Traced, examples
+from eagerdl.jit.traced import Traced, examples, under_way
 from eagerdl.tensor import Tensor
 from eagerdl.variable import Variable
 
@@ -269,7 +269,7 @@ def outside():
 
 
 def _as_a_whole(primitive, arrays, params):
-    return current().opaque(primitive, arrays, params)
+    return under_way().opaque(primitive, arrays, params)
 
 
 dispatch.as_a_whole = _as_a_whole

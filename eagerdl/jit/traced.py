@@ -151,7 +151,9 @@ class Traced(NDArrayOperatorsMixin, StandIn):
 
     swapaxes, squeeze, ravel, diagonal = map(_view_method, ("swapaxes", "squeeze", "ravel", "diagonal"))
 
-    def view(self, dtype):
+    def view(self, dtype=None):
+        if dtype is None:
+            self._refuse()
         return call(view_as, (self, np.dtype(dtype)), {}, VIEW)
 
     def _reduction(ufunc):  # noqa: N805

@@ -150,6 +150,11 @@ class CompileLoss:
             total = value if total is None else total + value
         return total
 
+    @property
+    def objects(self):
+        """The losses and trackers."""
+        return [*(self.losses or ()), *self.metrics()]
+
     def metrics(self):
         """The trackers of single losses."""
         return [tracker for tracker in self.trackers if tracker is not None]
@@ -212,6 +217,8 @@ class CompileMetrics:
     def metrics(self):
         """The metric objects."""
         return self._early if self.rows is None else [metric for _, metric, _, _ in self.rows]
+
+    objects = metrics
 
     def make(self, where, y_true, y_pred):
         """Makes what the first batch shows; returns names, labels and predictions of the outputs."""

@@ -16,6 +16,7 @@ from eagerdl.nn import tracking
 from eagerdl.nn.module import Module
 from eagerdl.nn.weights import is_layer
 from eagerdl.tensor import Tensor
+from eagerdl.train.compiled import CompileLoss, CompileMetrics
 from eagerdl.variable import Variable
 
 # Attributes that no step reads, or that each call assigns.
@@ -26,7 +27,10 @@ UNREAD = tracking.QUIET | tracking.OTHERS | frozenset((
 LONG = 1000  # containers with more entries are not looked into
 MOST = 10_000  # objects that are looked into
 FLAGS = attrgetter("trainable", "constraint", "regularizer", "learning_rate_multiplier")
-FOREIGN = frozenset(("builtins", "numpy", "scipy", "cupy", "pandas", "torch", "tensorflow", "jax"))
+OURS = ("eagerdl.nn", "eagerdl.models.model", "eagerdl.models.sequential", "eagerdl.train.losses", "eagerdl.train.metrics",
+        "eagerdl.train.optimizers")  # fmt: skip
+FIXED = ("eagerdl.nn.initializers", "eagerdl.nn.policy", "eagerdl.nn.input_spec", "eagerdl.nn.symbolic")
+FOREIGN = frozenset(("eagerdl", "builtins", "numpy", "scipy", "cupy", "pandas", "torch", "tensorflow", "jax"))
 VALUES = (bool, int, float, complex, str, bytes, np.generic)
 CODE = (type, types.FunctionType, types.BuiltinFunctionType, types.MethodType, types.ModuleType)
 
@@ -62,17 +66,18 @@ class Snapshot:
                 self.variables.append(thing)
             elif isinstance(thing, GENERATORS):
                 self.generators.append((thing, state_of(thing)))
-            held = self._held_by(thing)
-            if held is not None:
+            elif isinstance(thing, CompileLoss | CompileMetrics):  # they change in `compile` only
+                pending += thing.objects[::-1]
+            elif (held := self._held_by(thing)) is not None:
                 self.places.append((thing, held))
-                pending += list(held.values())[::-1]
+                pending += [one for name, one in reversed(held.items()) if not (is_ours(thing) and name[0] == "_" and is_private(one))]
         self._watch()
 
     def _watch(self):
         self.quick = []
         for thing, _ in self.places:
-            if not is_layer(thing):  # layers tell when an attribute is assigned
-                live = thing if isinstance(thing, list | tuple | dict) else vars(thing)
+            if not is_layer(thing) and thing.__class__ is not tuple:  # layers tell when an attribute is assigned
+                live = thing if isinstance(thing, list | dict) else vars(thing)
                 self.quick.append((live, list(live.values()) if isinstance(live, dict) else list(live)))
 
     def _held_by(self, thing):
@@ -83,13 +88,11 @@ class Snapshot:
             return dict(thing) if isinstance(thing, dict) else dict(enumerate(thing))
         if isinstance(thing, (Tensor, *CODE)) or not hasattr(thing, "__dict__"):
             return None
-        package, _, room = (type(thing).__module__ or "").partition(".")
-        if package in FOREIGN or (package == "eagerdl" and room.startswith(("data", "train.callbacks", "models.graph"))):
+        if isinstance(thing, Module) or is_ours(thing):
+            return {name: value for name, value in vars(thing).items() if name not in UNREAD}
+        if (type(thing).__module__ or "").partition(".")[0] in FOREIGN:
             return None
-        own = not isinstance(thing, Module) and package != "eagerdl"  # only code of the user reads it
-        if own and self.names is not None:
-            return {name: value for name, value in vars(thing).items() if name in self.names}
-        return {name: value for name, value in vars(thing).items() if name not in UNREAD}
+        return {name: value for name, value in vars(thing).items() if self.names is None or name in self.names}
 
     # -- questions ----------------------------------------------------------------------------------
 
@@ -154,7 +157,20 @@ class Snapshot:
 
 
 def _switches():
-    return dtypes.floatx(), config.epsilon(), config.image_data_format()
+    return dtypes._floatx, config._epsilon, config._image_data_format
+
+
+def is_ours(thing):
+    """True for objects of this package's classes that steps read, and that may change."""
+    module = type(thing).__module__ or ""
+    return module.startswith(OURS) and not module.startswith(FIXED)
+
+
+def is_private(value):
+    """True for a container of variables that an object of this package keeps: slots, weights."""
+    if isinstance(value, dict):
+        return not any(isinstance(one, Module) for one in value.values())
+    return isinstance(value, list | tuple | set) and all(isinstance(one, Variable) for one in value)
 
 
 def _named(thing, before, now):
