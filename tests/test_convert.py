@@ -82,12 +82,15 @@ def tensor(value):
 
 
 def agree(program, *args):
-    """Runs a program three times."""
+    """Runs a program as Python, converted, under imitated tracing, and traced and compiled."""
     expected = program(*args)
     assert why_not(program) is None
     assert convert(program)(*args) == expected
     with tracing():
         assert plain(convert(program)(*map(tensor, args))) == plain(expected)
+    function = edl.function(program)
+    for _ in range(2):
+        assert plain(function(*map(tensor, args))) == plain(expected)
 
 
 # -- one result, three ways -----------------------------------------------------------------------
@@ -936,7 +939,7 @@ def test_builtins_on_traced_scalars(traced):
         return int(x), float(x), bool(x), int(2.5), float("3"), bool([])
 
     out = convert(program)(edl.constant(2.5))
-    assert [str(x.dtype) for x in out[:3]] == ["int32", "float32", "bool"] and out[3:] == (2, 3.0, False)
+    assert [str(x.dtype) for x in out[:3]] == ["int64", "float64", "bool"] and out[3:] == (2, 3.0, False)
 
 
 # -- asserts ----------------------------------------------------------------------------------------

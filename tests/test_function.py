@@ -150,6 +150,32 @@ def test_methods_keep_their_objects_apart_and_let_them_go():
     assert gone() is None
 
 
+def test_methods_of_objects_that_nobody_else_holds():
+    class Scale(edl.Module):
+        @edl.function
+        def __call__(self, x):
+            return x * 2
+
+        @edl.function
+        def run(self, x):
+            return x * 3
+
+    assert Scale().run(edl.constant(2.0)).item() == 6.0
+    assert Scale().run.experimental_get_tracing_count() == 0
+    assert Scale()(edl.constant(2.0)).item() == 4.0
+
+
+def test_numbers_made_of_tensors_have_the_precision_of_python():
+    @edl.function
+    def f(x):
+        scale = 1.0 / float(edl.sum(x))
+        return x * scale, x * (int(x[0] * 10) + 0.1)
+
+    x = normal(5) ** 2
+    for out in twice(f, x):
+        assert all(map(np.array_equal, out, f.python_function(x)))
+
+
 def test_functions_inside_of_functions_are_part_of_the_trace():
     @edl.function
     def inner(x):

@@ -343,6 +343,25 @@ def test_asking_for_a_trace_prints_nothing_and_assigns_nothing(capsys):
     assert capsys.readouterr().out == "v 3\n" and step.experimental_get_tracing_count() == 1
 
 
+@pytest.mark.parametrize("jit_compile", [True, False])
+def test_it_prints_at_each_step_of_fit(jit_compile, capsys):
+    class Model(edl.Model):
+        def __init__(self):
+            super().__init__()
+            self.dense = edl.layers.Dense(2)
+
+        def call(self, x):
+            show("batch of", edl.sum(edl.ones_like(x[:, 0])))
+            return self.dense(x)
+
+    model = Model()
+    model(edl.ones((1, 3)))
+    model.compile("sgd", "mse", jit_compile=jit_compile)
+    capsys.readouterr()
+    model.fit(np.ones((7, 3), "float32"), np.ones((7, 2), "float32"), batch_size=4, epochs=3, verbose=0)
+    assert capsys.readouterr().out == "batch of 4\nbatch of 3\n" * 3
+
+
 def test_threads_that_call_one_function_print_whole_lines(capsys):
     stream = io.StringIO()
     step = edl.function(lambda x: (edl.print("value", x, output_stream=stream), edl.sum(edl.exp(x)))[1])

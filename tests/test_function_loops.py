@@ -431,3 +431,49 @@ def test_random_bodies(calls, ends, reverse, n):
     assert_same(compiled(b, a, xs), run(b, a, xs))
     if n == 0:
         assert_same(compiled(b, a, xs[:0])[0], run(b, a, xs[:0])[0])
+
+
+COLUMNS = {
+    "stack": lambda s, t: edl.stack([s[:, 1], t[:, 0] * 0.5, s[:, 2]], 1),
+    "reversed": lambda s, t: edl.stack([s[::-1, 1], t[:, 2], s[:, 0]], -1),
+    "rows": lambda s, t: edl.stack([s[2], t[1], s[0] - t[-1], t[3]], 0), "columns": lambda s, t: s - t[:, :1],
+    "add": lambda s, t: s + 0.5 * t, "multiply": lambda s, t: s * t, "sin": lambda s, t: edl.sin(s), "row": lambda s, t: s * t[0],
+    "where": lambda s, t: edl.where(s > t, s, 0.25), "joined": lambda s, t: edl.concatenate([s[:, 1:], t[:, :1]], 1),
+    "matrix": lambda s, t: s @ edl.transpose(t) @ s * 0.1, "sum": lambda s, t: s - edl.sum(t, 0, keepdims=True),
+    "max": lambda s, t: t + edl.max(s, 1, keepdims=True), "same": lambda s, t: s,
+    "outer": lambda s, t: edl.expand_dims(s[:, 1], 1) * edl.expand_dims(t[0], 0),
+}  # fmt: skip
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.lists(st.tuples(st.sampled_from(sorted(COLUMNS)), st.integers(0, 9), st.integers(0, 9)), min_size=1, max_size=6),
+    st.lists(st.integers(0, 9), min_size=5, max_size=5),
+    st.booleans(),
+)
+def test_random_bodies_of_stacks(calls, ends, reverse):
+    captured = normal(4, 3, seed=9)
+
+    def run(a, b, xs):
+        def step(carry, x):
+            values = [*carry, x, captured]
+            for name, i, j in calls:
+                values.append(edl.clip(COLUMNS[name](values[-1 - i % len(values)], values[-1 - j % len(values)]), -3.0, 3.0))
+            a, b, *rows = [values[-1 - i % len(values)] for i in ends]
+            return (a, b), rows
+
+        return edl.scan(step, (a, b), xs, reverse=reverse)
+
+    def gradients(a, b, xs):
+        with edl.GradientTape() as tape:
+            tape.watch([a, b, xs])
+            (a_n, b_n), rows = run(a, b, xs)
+            loss = edl.sum(a_n * b_n) + sum(edl.sum(row) for row in rows)
+        return [loss, *[edl.zeros(1) if g is None else g for g in tape.gradient(loss, [a, b, xs])]]
+
+    a, b, xs = normal(4, 3), normal(4, 3, seed=1), normal(3, 4, 3, seed=2)
+    compiled = edl.function(run)
+    assert_same(compiled(a, b, xs), run(a, b, xs))
+    assert_same(compiled(b, a, xs), run(b, a, xs))
+    for got, want in zip(edl.function(gradients)(a, b, xs), gradients(a, b, xs), strict=True):
+        np.testing.assert_allclose(got.numpy(), want.numpy(), rtol=1e-4, atol=1e-4 * (1 + np.abs(want.numpy()).max()))

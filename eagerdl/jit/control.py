@@ -56,10 +56,10 @@ class Body(Trace):
     def own(self, traced):
         if traced.trace is self:
             return traced
-        found = self.captured.get(id(traced))
+        outside = self.outer.own(traced)  # or it belongs to none of the traces under way
+        found = self.captured.get(id(outside))
         if found is None:
-            outside = self.outer.own(traced)  # or it belongs to none of the traces under way
-            found = self.captured[id(traced)] = (outside, self.input(outside.example))
+            found = self.captured[id(outside)] = (outside, self.input(outside.example))
         return found[1]
 
     def read(self, variable, array):

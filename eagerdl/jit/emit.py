@@ -49,9 +49,11 @@ class Source:
         groups: the axes of the space that make one loop each, outer loops first, the row last.
         operands, outputs: the values read and written.
         slots: how many rows of buffer it needs.
+        phases: how many inner loops a row takes.
+        blocked: whether rows are worked on in blocks.
     """
 
-    __slots__ = ("blocked", "groups", "operands", "outputs", "region", "slots", "text", "words")
+    __slots__ = ("blocked", "groups", "operands", "outputs", "phases", "region", "slots", "text", "words")
 
 
 class NotEmitted(Exception):
@@ -139,7 +141,8 @@ class _Emitter:
         text = self._text()
         made = Source()
         made.text, made.words, made.groups, made.region = text, self.words, self.groups, region
-        made.operands, made.outputs, made.slots, made.blocked = [*self.operands.values()], [*self.out.values()], self.slots, self.blocked
+        made.operands, made.outputs = [*self.operands.values()], [*self.out.values()]
+        made.slots, made.blocked, made.phases = self.slots, self.blocked, self.count
         return made
 
     def _find_operands(self):

@@ -58,6 +58,24 @@ def function(func=None, input_signature=None, autograph=True, jit_compile=None, 
     return Function(func, input_signature, autograph, jit_compile)
 
 
+class Bound:
+    """A traced method and the object that it is bound to. The Function behind it, one for each object, does not keep the object."""
+
+    __slots__ = ("__self__", "__wrapped__")
+
+    def __init__(self, function, instance):
+        self.__wrapped__, self.__self__ = function, instance
+
+    def __call__(self, *args, **named):
+        return self.__wrapped__(*args, **named)
+
+    def __getattr__(self, name):
+        return getattr(self.__wrapped__, name)
+
+    def __repr__(self):
+        return f"<bound {self.__wrapped__!r} of {self.__self__!r}>"
+
+
 class Function:
     """A traced function; see `function`."""
 
@@ -159,7 +177,7 @@ class Function:
                 )
         except TypeError:  # without hash or weak references
             return functools.partial(self, instance)
-        return found
+        return Bound(found, instance)
 
     # -- traces -------------------------------------------------------------------------------------
 

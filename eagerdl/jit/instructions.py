@@ -10,9 +10,9 @@ All arrays of a body stand still. Where a table or an instruction holds the addr
 
 import numpy as np
 
-from eagerdl.jit import compiler, emit, native
+from eagerdl.jit import compiler, lowering, native
 from eagerdl.jit.fuse import FULL
-from eagerdl.jit.graph import LOOP, VIEW, Value
+from eagerdl.jit.graph import ELEMENTWISE, LOOP, VIEW, Value
 from eagerdl.jit.lowering import NAMES
 from eagerdl.jit.memory import block
 from eagerdl.jit.program import Program
@@ -23,6 +23,8 @@ KERNEL, UFUNC, COPY, CAREFUL, MOVE_1, MOVE_4, MOVE_8 = range(7)
 WORDS = 6  # of an instruction
 ADDRESS = 1  # the word of a copy that holds where it goes; the next one holds where it comes from
 RANK = 4  # axes that a strided copy has at most
+SHORT = 256  # elements of a row for which calling a loop costs about as much as what it computes
+CACHED = 1 << 16  # bytes that are still near when they are read again
 
 
 class NotDriven(Exception):
@@ -51,6 +53,27 @@ class Body(Program):
         if graph.variables or any(not is_dense(value) for value in (*graph.inputs, *graph.outputs)):
             raise NotDriven
         super().__init__(graph, threads=False)
+
+    def _alone(self):
+        """Calls of ufunc loops on what is broadcast along short rows: one call for all rows takes less than one for each."""
+        broadcast, alone = set(), set()
+        for node in self.graph.nodes:
+            if node.kind != ELEMENTWISE or len(node.outputs) != 1:
+                continue
+            (out,) = node.outputs
+            if any(value in broadcast or (1 < value.size < out.size) for value in node.inputs):
+                broadcast.add(out)
+            if out in broadcast and out.ndim > 1 and out.shape[-1] <= SHORT and out.nbytes <= CACHED and self._is_plain_call(node):
+                alone.add(node)
+                broadcast.discard(out)
+        return alone
+
+    def _is_plain_call(self, node):
+        """True for the loop of a ufunc on one array that lies in memory as its result does."""
+        x, (out,) = node.args[0], node.outputs
+        low = lowering.lowered(node) if len(node.args) == 1 and isinstance(x, Value) else None
+        return low is not None and low.ufunc is not None and low.dtypes == (NAMES[x.dtype], NAMES[out.dtype]) and (
+            is_dense(out) and is_dense(x) and x.shape == out.shape)  # fmt: skip
 
     def _find_partners(self):
         """Which new carried values may overwrite the old ones in place."""
@@ -113,7 +136,7 @@ class Body(Program):
         if node.kind == LOOP:
             self._write_loop(node)
             return
-        writer = WRITERS.get(node.function)
+        writer = WRITERS.get(node.function) or (_loop if node.kind == ELEMENTWISE else None)
         if writer is None or node.shares or len(node.outputs) != 1:
             raise NotDriven
         writer(self, node)
@@ -173,6 +196,11 @@ class Body(Program):
 # -- kernels for what is not fused ------------------------------------------------------------------------
 
 
+CALL_LOOP = '''def kernel(P):
+    loop_2(word(P, 0), word(P, 1), word(P, 2), (word(P, 3), word(P, 5), word(P, 4), word(P, 6)))
+'''
+
+
 def copy_source(name):
     """A copy of elements of one dtype between arrays of any strides."""
     return f'''def kernel(P):
@@ -204,35 +232,62 @@ def gather_source(index, name):
 '''
 
 
+def put_source(index, name):
+    """Zeros, and at a row that is computed what is added to them."""
+    return f'''def kernel(P):
+    out, n, i = word(P, 0), word(P, 3), as_i8(again_{index}(word(P, 2), 0))
+    if i < 0:
+        i += n
+    for m in range(word(P, 7)):
+        store_{name}_0(out, m * {name[1]}, as_{name}(0))
+    if i < 0 or i >= n:
+        set_word(P + 48, -1)
+    else:
+        set_word(P + 48, 0)
+        out += i * word(P, 4)
+        for m in range(word(P, 5)):
+            store_{name}_0(out, m * {name[1]}, as_{name}(0) + load_{name}(word(P, 1), m * {name[1]}))
+'''
+
+
 def extreme_source(name, sign):
     """Where the largest or smallest element along an axis is, the first of several; a NaN is beyond all numbers."""
     better = f"x {sign} b"
     if name[0] == "f":
         better = f"either({better}, both(x != x, b == b))"
     size, k = name[1], "i4" if name[1] == "4" else "i8"  # equal sizes fill vectors equally
-    at, place = f"j * {size}", f"j * {k[1]}"
     return f'''def kernel(P):
     out, given, best, index = word(P, 0), word(P, 1), word(P, 2), word(P, 3)
     n, inner = word(P, 5), word(P, 6)
     for o in range(word(P, 4)):
         for j in range(inner):
-            store_{name}_1(best, {at}, load_{name}(given, {at}))
-            store_{k}_2(index, {place}, as_{k}(0))
+            store_{name}_1(best, j * {size}, load_{name}(given, j * {size}))
+            store_{k}_2(index, j * {k[1]}, as_{k}(0))
         for i in range(1, n):
             row, now = given + i * inner * {size}, as_{k}(i)
             for j in range(inner):
-                x, b = load_{name}(row, {at}), load_{name}_but_1(best, {at})
+                x, b = load_{name}(row, j * {size}), load_{name}_but_1(best, j * {size})
                 better = {better}
-                store_{name}_1(best, {at}, settled(select(better, x, b)))
-                store_{k}_2(index, {place}, settled(select(better, now, load_{k}_but_2(index, {place}))))
+                store_{name}_1(best, j * {size}, settled(select(better, x, b)))
+                store_{k}_2(index, j * {k[1]}, settled(select(better, now, load_{k}_but_2(index, j * {k[1]}))))
         for j in range(inner):
-            store_i8_0(out, j * 8, as_i8(load_{k}_but_2(index, {place})))
+            store_i8_0(out, j * 8, as_i8(load_{k}_but_2(index, j * {k[1]})))
         given += n * inner * {size}
         out += inner * 8
 '''
 
 
 # -- one function per kind of call ------------------------------------------------------------------------
+
+
+def _loop(body, node):
+    """The loop of a ufunc over a whole array."""
+    if not body._is_plain_call(node):
+        raise NotDriven
+    (x,), (out,) = node.args, node.outputs
+    low = lowering.lowered(node)
+    code, data = native.loop(low.ufunc, (x.dtype, out.dtype))
+    body.call(CALL_LOOP, code, data, x.size, body.place(x), body.place(out), x.dtype.itemsize, out.dtype.itemsize)
 
 
 def _matmul(body, node):
@@ -343,13 +398,27 @@ def _put(body, node):
     """Zeros, with the elements of x at a key without arrays."""
     (x, _, key), (out,) = node.args, node.outputs
     parts = key if isinstance(key, tuple) else (key,)
+    to = body.place(out)[1]
+    if len(parts) == 1 and isinstance(parts[0], Value):
+        _put_row(body, body.place(x), body.place(parts[0]), (out, to))
+        return
     if not all(part is None or part is Ellipsis or type(part) in (int, slice) for part in parts):
         raise NotDriven
-    to = body.place(out)[1]
     zeros = np.zeros_like(to)
     body.tables.append(zeros)
     body.copy((out, to), (None, zeros))
     body.copy((out, to[(*parts, ...)] if Ellipsis not in parts else to[parts]), body.place(x))
+
+
+def _put_row(body, given, index, to):
+    """Zeros, with x added to the row of a computed number."""
+    row = to[1][0, ...]
+    if index[1].ndim or index[1].dtype.kind not in "iu" or given[1].dtype not in NAMES or given[1].dtype.kind == "b":
+        raise NotDriven
+    if given[1].shape != row.shape or not is_dense(given[1]) or not is_dense(to[1]):
+        raise NotDriven
+    source = put_source(NAMES[index[1].dtype], NAMES[given[1].dtype])
+    body.call(source, to, given, index, len(to[1]), row.nbytes, row.size, 0, to[1].size, careful=6)
 
 
 WRITERS = {

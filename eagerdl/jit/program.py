@@ -56,12 +56,14 @@ class Program:
         self.lock = threading.Lock()
         self.interpreter = Interpreter(graph)
         graph.named_values()
+        self.drafts = {}  # region -> its Source as long as nothing is overwritten in place
         self._make_steps()
         self._find_lives()
         self._find_partners()
         for step in self.steps:
             if step.region is not None:
-                step.source = emit.source_of(step.region, self.outside, self.partners)
+                overwrites = any(value in self.partners for value in step.outputs)
+                step.source = emit.source_of(step.region, self.outside, self.partners) if overwrites else self.drafts[step.region]
         self.kernels = {step: compiler.kernel(step.source.text, compile) for step in self.steps if step.region is not None}
         self.pins = {}
         self._lay_out()
@@ -71,8 +73,8 @@ class Program:
 
     def _make_steps(self):
         graph = self.graph
-        regions, home = regions_of(graph)
-        bad = set()
+        regions, home = regions_of(graph, self._alone())
+        bad, drafts = set(), self.drafts
         while True:
             alone = {node for region in bad for node in region.nodes}
             self.outside = self._needed_outside({n: r for n, r in home.items() if r not in bad})
@@ -80,7 +82,7 @@ class Program:
             for region in regions:
                 if region not in bad:
                     try:
-                        emit.source_of(region, self.outside, {})
+                        drafts[region] = emit.source_of(region, self.outside, {})
                     except emit.NotEmitted:
                         worse.add(region)
             if not worse:
@@ -104,6 +106,10 @@ class Program:
                 owner.setdefault(node.outputs[0], steps[key])
         self.home = home
         self.steps = self._ordered([*steps.values()], owner, place, alone)
+
+    def _alone(self):
+        """The calls that are better not fused."""
+        return ()
 
     def _needed_outside(self, home):
         """The values of regions that something else reads, with what views of them are made of."""
@@ -197,16 +203,12 @@ class Program:
     def _is_read_first(self, region, old, new):
         """True if the region reads `old` element by element and before it makes `new`, in one phase."""
         if not any(old in node.inputs for node in region.nodes):
-            return self.last.get(old, -1) < 0 or True
-        emitter = emit._Emitter(region, self.outside, {})
-        try:
-            emitter.source()
-        except emit.NotEmitted:
-            return False
-        if emitter.count > 1 or emitter.blocked:
+            return True
+        draft = self.drafts[region]
+        if draft.phases > 1 or draft.blocked:
             return False
         first = next(i for i, node in enumerate(region.nodes) if old in node.inputs)
-        axes = {axes for value, axes in emitter.operands if value is old}
+        axes = {operand.axes for operand in draft.operands if operand.value is old}
         return axes == {region.axes[new]} and first <= region.nodes.index(new.node)
 
     # -- where things are ------------------------------------------------------------------------------
@@ -279,14 +281,13 @@ class Program:
             self.arrays[value] = np.ndarray(value.shape, value.dtype, self.block, offset, value.strides)
         self.names = {"copyto": np.copyto, "address": native.address, "array": np.array, "asarray": np.asarray, "ShapeChanged": ShapeChanged}
         self.tables, lines = [], []
-        self.code, self.addresses = [], []  # the steps as instructions, None for what is none; where tables hold addresses of values
+        self.addresses = []  # (table, index, value) where tables hold addresses of values
         for index, value in enumerate(graph.inputs):
             self.names[f"a{index}"] = self.arrays[value]
         arguments = ", ".join(f"i{index}" for index in range(len(graph.inputs)))
         lines += [f"copyto(a{index}, i{index})" for index in range(len(graph.inputs))]
         for number, step in enumerate(self.steps):
             lines += self._kernel_lines(number, step) if step.region is not None else self._call_lines(number, step.node)
-            self.code += self._instructions(number, step)
         lines += self._ending()
         self.head, self.lines = f"def step({arguments}):", lines
         self.text = "\n    ".join([self.head, *lines]) + "\n"
@@ -457,31 +458,6 @@ class Program:
 
         args = [text(one) for one in node.args] + [f"{key}={text(one)}" for key, one in node.named.items()]
         return f"{name}({', '.join(args)})", bound
-
-    def _instructions(self, number, step):
-        """A step as instructions of `loops`: a kernel, or the loop of a ufunc; [None] where it is neither."""
-        if step.region is not None:
-            missing = [operand.value for operand in step.source.operands if operand.value not in self.arrays]
-            return [None] if missing else [(0, self.kernels[step].run.place, native.address(self.tables[-1]), 0, 0, 0)]
-        node = step.node
-        if all(value in self.arrays for value in node.outputs) and node.kind == VIEW:
-            return []
-        if node.function is not np.matmul or not self._is_static(step, node.outputs[0]):
-            return [None]
-        values = [*node.args, *node.outputs]
-        if not all(value in self.arrays and value.ndim == 2 for value in values):
-            return [None]
-        arrays = [self.arrays[value] for value in values]
-        code = native.loop(np.matmul, tuple([array.dtype for array in arrays]))
-        if code is None:
-            return [None]
-        places = np.array([native.address(array) for array in arrays], np.int64)
-        (n, k), m = arrays[0].shape, arrays[1].shape[1]
-        sizes = np.array([1, n, k, m], np.int64)
-        steps = np.array([0, 0, 0, *[stride for array in arrays for stride in array.strides]], np.int64)
-        self.tables += [places, sizes, steps]
-        self.addresses += [(places, index, value) for index, value in enumerate(values)]
-        return [(1, *code, *[native.address(one) for one in (places, sizes, steps)])]
 
     # -- calls ---------------------------------------------------------------------------------------------
 

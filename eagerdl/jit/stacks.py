@@ -11,10 +11,11 @@ and what nobody reads as a whole is never put together. Elementwise calls only: 
 
 import numpy as np
 
+from eagerdl.jit.fuse import is_transparent
 from eagerdl.jit.graph import CALL, ELEMENTWISE, VIEW, Graph, Node, Value, replaced
 from eagerdl.jit.instructions import is_row_major
 from eagerdl.jit.lowering import NAMES
-from eagerdl.jit.traced import cast, getitem
+from eagerdl.jit.traced import getitem
 from eagerdl.ops import indexing
 
 PARTS = 8  # a stack has at most as many
@@ -68,14 +69,10 @@ def parts_of(value):
 
 def _without_axis(value, axis):
     """What a value is that had an axis of size 1 put in, None if it is none such."""
-    if not isinstance(value, Value) or value.node is None or value.node.kind != VIEW or not value.node.args:
+    if not isinstance(value, Value) or value.node is None or value.node.kind != VIEW or not is_transparent(value.node):
         return None
     base = value.node.args[0]
-    if value.node.function not in (getitem, np.expand_dims, np.reshape) or not isinstance(base, Value):
-        return None
-    if base.size != value.size or base.shape != (*value.shape[:axis], *value.shape[axis + 1 :]):
-        return None
-    return base
+    return base if base.shape == (*value.shape[:axis], *value.shape[axis + 1 :]) else None
 
 
 class _Apart:

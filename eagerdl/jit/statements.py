@@ -7,13 +7,17 @@ it was written in; so running it for a Python value is a call. For a traced tens
 
 import operator
 
+import numpy as np
+
 from eagerdl import dtypes
+from eagerdl.devices import StandIn
 from eagerdl.errors import DTypeError, ShapeError, TracingError, user_place
+from eagerdl.jit.numbers import Number
 from eagerdl.jit.places import places_of
 from eagerdl.jit.staging import choose, condition, describe, if_places, repeat
 from eagerdl.ops import cast, convert_to_tensor, logical_not, maximum
 from eagerdl.ops.control_flow import cond, fori_loop, scan, while_loop
-from eagerdl.tensor import Tensor
+from eagerdl.tensor import Tensor, from_array
 
 __all__ = [
     "BUILTINS", "and_", "checked", "compare", "for_", "if_", "if_expression", "is_traced", "not_", "or_", "plain", "range_",
@@ -260,9 +264,19 @@ def range_(*ends):
 
 
 # What converted code calls in place of these.
+def number(x, kind):
+    """``int(x)`` or ``float(x)``: a number in the precision of Python's, whose value is not known while a function is traced."""
+    if isinstance(x, Number):
+        return kind(x)  # an argument: it becomes a part of the key
+    if x.size != 1:
+        raise ShapeError(user_place(), f"{kind.__name__}() needs one element", f"x has shape {x.shape}", "index or reduce it")
+    array = x.reshape(())._array.astype(np.dtype(kind))
+    return Number(array, kind, None) if isinstance(array, StandIn) else from_array(array)
+
+
 BUILTINS = {
     range: range_,
     bool: lambda x=False: condition(x, "bool") if is_traced(x) else bool(x),
-    int: lambda x=0, *base, **named: cast(x, "int32") if is_traced(x) else int(x, *base, **named),
-    float: lambda x=0.0: cast(x, dtypes.floatx()) if is_traced(x) else float(x),
+    int: lambda x=0, *base, **named: number(x, int) if is_traced(x) else int(x, *base, **named),
+    float: lambda x=0.0: number(x, float) if is_traced(x) else float(x),
 }

@@ -7,6 +7,9 @@ import inspect
 import itertools
 import threading
 
+import numpy as np
+
+from eagerdl.devices import StandIn
 from eagerdl.jit import trace as tracing
 from eagerdl.jit.convert import callee
 
@@ -65,6 +68,19 @@ def signature_of(cls):
 def converted(function):
     """What is called in place of a function that may be the user's: under tracing one whose `if`s and loops work on tensors."""
     return callee(function) if tracing._running and tracing.current() is not None else function
+
+
+def checked(function, array):
+    """Calls `function`, which raises for an array whose elements are not as they must be; compiled code calls it each time.
+
+    Args:
+        function: a function of the array; it must not refer to a layer, which the compiled code would keep.
+        array: what a tensor holds; nothing is called for an array on a GPU, which would have to be waited for.
+    """
+    if isinstance(array, np.ndarray):
+        function(array)
+    elif isinstance(array, StandIn):
+        tracing.current().check(function, (array,))
 
 
 observers = []  # functions (layer, outputs), called after every layer call

@@ -1,10 +1,12 @@
 """Layers that look vectors up by number: `Embedding`, and `ReversibleEmbedding`, which maps vectors back to numbers."""
 
+import functools
+
 import numpy as np
 
 from eagerdl import ops, registry
 from eagerdl.errors import ArgumentError, RangeError, ShapeError
-from eagerdl.nn import constraints, initializers, regularizers
+from eagerdl.nn import calls, constraints, initializers, regularizers
 from eagerdl.nn.arguments import check_numbers, positive_int, refuse_quantization
 from eagerdl.nn.layer import set_mask
 from eagerdl.nn.lora import LowRank
@@ -72,30 +74,13 @@ class Embedding(LowRank):
         return self._updated()
 
     def call(self, inputs):
-        self._check_range(inputs)
+        calls.checked(functools.partial(refuse_others, self.where, self.input_dim), getattr(inputs, "_array", None))
         indices = inputs if inputs.dtype in ("int32", "int64") else ops.cast(inputs, "int32")
         out = ops.take(self._embeddings, indices, axis=0)
         if self.lora_enabled:  # of the rows in question only: the whole update is as large as the matrix
             a, b = self._low_rank()
             out = out + self._lora_scale * (ops.take(a, indices, axis=0) @ b)
         return ops.cast(out, self.compute_dtype)
-
-    def _check_range(self, inputs):
-        """Refuses indices that are no rows, as far as their values are at hand."""
-        array = getattr(inputs, "_array", None)
-        if not isinstance(array, np.ndarray) or not array.size:
-            return
-        if (
-            array.min() >= 0
-            and array.max() < self.input_dim
-            and (array.dtype.kind in "iub" or (array == np.floor(array)).all())
-        ):
-            return
-        wrong = array[~((array >= 0) & (array < self.input_dim))]
-        came = f"got {wrong[0]}" if wrong.size else f"got {array[array != np.floor(array)][0]}"
-        raise RangeError(self.where, f"indices are whole numbers from 0 to input_dim - 1 = {self.input_dim - 1}",
-                         f"{came} in indices of shape {inputs.shape}, dtype {inputs.dtype}",
-                         "raise input_dim to the largest index + 1, or look at how the indices are made")  # fmt: skip
 
     def compute_mask(self, inputs, mask=None):
         """indices (batch, ...) -> False where they are 0, if 0 stands for no word."""
@@ -194,6 +179,17 @@ class ReversibleEmbedding(Embedding):
             "logit_soft_cap": self.logit_soft_cap,
         }
         return {**super().get_config(), **settings}
+
+
+def refuse_others(where, count, array):
+    """Raises for indices that are no rows of a table of `count`."""
+    if not array.size or (array.min() >= 0 and array.max() < count and (array.dtype.kind in "iub" or (array == np.floor(array)).all())):
+        return
+    wrong = array[~((array >= 0) & (array < count))]
+    came = f"got {wrong[0]}" if wrong.size else f"got {array[array != np.floor(array)][0]}"
+    raise RangeError(where, f"indices are whole numbers from 0 to input_dim - 1 = {count - 1}",
+                     f"{came} in indices of shape {array.shape}, dtype {array.dtype}",
+                     "raise input_dim to the largest index + 1, or look at how the indices are made")  # fmt: skip
 
 
 registry.add_area("layers", {name: globals()[name] for name in __all__})

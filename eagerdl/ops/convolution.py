@@ -80,7 +80,7 @@ class Window(NamedTuple):
 
 def wide(*arrays):
     """The arrays in a dtype that the CPU can multiply fast: half precision is widened to float32 there."""
-    return [x.astype(np.float32) if x.dtype.itemsize == 2 and x.__class__ is np.ndarray else x for x in arrays]
+    return [x.astype(np.float32) if x.dtype.itemsize == 2 and isinstance(x, devices.ARRAYS) else x for x in arrays]
 
 
 def padded(x, window, value=0):

@@ -104,7 +104,7 @@ def matmul(x1, x2):
         >>> edl.matmul([[1.0, 2.0]], [[3.0], [4.0]])
         Tensor(shape=(1, 1), dtype=float32, [[11.]])
     """
-    if x1.itemsize == 2 and x1.dtype in HALF and x1.__class__ is np.ndarray:
+    if x1.itemsize == 2 and x1.dtype in HALF and isinstance(x1, devices.ARRAYS):
         # BLAS has no narrow floats
         return product(x1.astype(np.float32), x2.astype(np.float32)).astype(x1.dtype)
     if x1.ndim > 2 and x2.ndim == 2 and (x1.flags.c_contiguous or 0 in x1.strides):

@@ -7,6 +7,7 @@ reads them at each step; so a compiled step is used only while they are what the
 import pickle
 import random
 import types
+import weakref
 from operator import attrgetter, is_
 
 import numpy as np
@@ -45,18 +46,21 @@ class Snapshot:
     """
 
     def __init__(self, model, functions=None):
+        self.model = weakref.ref(model)  # it keeps its snapshots, which must not keep it
         self.names = None if functions is None else named_in(functions)
         self.change, self.switches = tracking.changes[0], _switches()
-        self.places = []  # (object, what it held by name)
+        self.places = []  # (object, what it held by name); the model itself is not among them
+        self.of_model = self._held_by(model)
         self.quick = []  # (dict or list, what it held): of what changes without a word
         self.variables, self.flags = [], []
         self.generators = [(one, state_of(one)) for one in OF_ALL]  # those that no variable holds, and their states
-        self.outside = list(outside(functions or ()))  # (dict or cell, name, what it held)
-        self._look([*model._flatten_layers(), *[held for _, _, held in self.outside]])
+        # (dict or cell, name, what it held)
+        self.outside = [(place, name, held) for place, name, held in outside(functions or ()) if held is not model]
+        self._look(model, [*model._flatten_layers(), *self.of_model.values(), *[held for _, _, held in self.outside]])
         self.flags = list(map(FLAGS, self.variables))
 
-    def _look(self, pending):
-        seen, pending = set(), pending[::-1]
+    def _look(self, model, pending):
+        seen, pending = {id(model)}, pending[::-1]
         while pending and len(seen) < MOST:
             thing = pending.pop()
             if thing.__class__ in tracking.PLAIN or id(thing) in seen:
@@ -114,6 +118,7 @@ class Snapshot:
         if self.difference() is not None:
             return False
         self.change = change
+        self.of_model = self._held_by(self.model())
         self.places = [(thing, self._held_by(thing)) for thing, _ in self.places]
         self.outside = [(place, name, read(place, name)) for place, name, _ in self.outside]
         self._watch()
@@ -126,7 +131,7 @@ class Snapshot:
         for place, name, held in self.outside:
             if not same(held, read(place, name)):
                 return f"the variable {name!r}"
-        for thing, before in self.places:
+        for thing, before in [(self.model(), self.of_model), *self.places]:
             now = self._held_by(thing)
             if now is None or before.keys() != now.keys() or not all(map(same, before.values(), now.values())):
                 return _named(thing, before, now or {})
@@ -161,9 +166,9 @@ def _switches():
 
 
 def is_ours(thing):
-    """True for objects of this package's classes that steps read, and that may change."""
-    module = type(thing).__module__ or ""
-    return module.startswith(OURS) and not module.startswith(FIXED)
+    """True for objects of classes that come from this package's, that its code reads in a step, and that may change."""
+    modules = [base.__module__ or "" for base in type(thing).__mro__]
+    return any(module.startswith(OURS) for module in modules) and not any(module.startswith(FIXED) for module in modules)
 
 
 def is_private(value):

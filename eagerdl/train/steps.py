@@ -20,6 +20,8 @@ from eagerdl.errors import NUMPY_FOLDER, PACKAGE_FOLDER, EagerdlError
 from eagerdl.jit import function, honesty
 from eagerdl.jit import trace as tracing
 from eagerdl.jit.convert import watchers
+from eagerdl.jit.graph import values_in
+from eagerdl.jit.traced import getitem
 from eagerdl.messages import print_message
 from eagerdl.nn import calls
 from eagerdl.tensor import Tensor, batches
@@ -121,6 +123,7 @@ class Step:
             out = traced.function(data)
         if watch.begun and not watch.ended:  # it made variables, and ran line by line
             return out
+        model._clear_losses()  # those of the trace are no numbers
         self.price = time.perf_counter() - start
         count, seconds = self.spent.pop(layout, NEVER)
         traced.seconds = seconds / max(count, 1)
@@ -249,6 +252,10 @@ class Watch:
             change = self.snapshot.difference()
             if change is not None:
                 raise Refused(f"it assigns {change}, which compiled code does not")
+            node = of_elements(tracing.current().graph)
+            if node is not None:
+                file, _, line = node.line.rpartition(":")
+                raise Refused(f"{os.path.basename(file)}:{line} the shape of what {node.label} gives depends on elements")
         self.ended = True
 
 
@@ -256,6 +263,19 @@ def has_to_run_eagerly():
     """True where compiled code would not be seen by something that looks at each op."""
     return bool(config.functions_run_eagerly() or tracing.current() is not None or recordings.active() is not None or batches
                 or calls.observers)  # fmt: skip
+
+
+SELECTING = frozenset(("argwhere", "compress", "extract", "flatnonzero", "nonzero", "unique", "_unique", "unique_all", "unique_counts",
+                       "unique_inverse", "unique_values"))  # fmt: skip
+
+
+def of_elements(graph):
+    """The first call of a graph whose shape depends on elements: it could have another one at each step; None if there is none."""
+    for node in graph.nodes:
+        by_mask = node.function is getitem and any(value.dtype == bool for value in values_in(node.args[1]))
+        if by_mask or node.label in SELECTING or (node.label == "repeat" and len(node.inputs) > 1):
+            return node
+    return None
 
 
 def layout_of(data):

@@ -4,9 +4,10 @@ Every step is a method made of public parts; override `train_step`, `compute_los
 your own: the numbers are the same to the bit.
 """
 
+import contextlib
 import warnings
 
-from eagerdl import registry, tree
+from eagerdl import config, registry, tree
 from eagerdl.autograd.tape import GradientTape
 from eagerdl.data import as_batches, train_validation_split, unpack_x_y_sample_weight
 from eagerdl.errors import ArgumentError
@@ -284,7 +285,7 @@ class Trainer:
         self.stop_training, self.history = False, listed.history
         journal = self._journal(resume, listed, source, steps_per_epoch, others)
         progress = loop.Progress(epoch=initial_epoch)
-        with Interrupts() as interrupts:
+        with self._as_asked(), Interrupts() as interrupts:
             try:
                 listed.on_train_begin()
                 if journal is not None:
@@ -378,14 +379,15 @@ class Trainer:
         stopped = self.stop_training
         self.stop_training = False
         try:
-            logs = loop.evaluate(
-                source,
-                self.make_test_function(),
-                listed,
-                steps=steps,
-                stopped=lambda: self.stop_training,
-                group=self.steps_per_execution,
-            )
+            with self._as_asked():
+                logs = loop.evaluate(
+                    source,
+                    self.make_test_function(),
+                    listed,
+                    steps=steps,
+                    stopped=lambda: self.stop_training,
+                    group=self.steps_per_execution,
+                )
         except BaseException:
             listed.close()
             raise
@@ -413,14 +415,15 @@ class Trainer:
         listed = self._callbacks(callbacks, verbose, epochs=1, steps=steps or source.num_batches)
         self.stop_training = False
         try:
-            outputs = loop.predict(
-                source,
-                self.make_predict_function(),
-                listed,
-                steps=steps,
-                stopped=lambda: self.stop_training,
-                group=self.steps_per_execution,
-            )
+            with self._as_asked():
+                outputs = loop.predict(
+                    source,
+                    self.make_predict_function(),
+                    listed,
+                    steps=steps,
+                    stopped=lambda: self.stop_training,
+                    group=self.steps_per_execution,
+                )
         except BaseException:
             listed.close()
             raise
@@ -483,6 +486,10 @@ class Trainer:
     def make_predict_function(self, force=False):
         """The function that runs `predict_step` on a batch; see `make_train_function`."""
         return self._step("predict_step", force)
+
+    def _as_asked(self):
+        """A context in which functions run line by line, if the model is to."""
+        return config._running_eagerly("run_eagerly") if self.run_eagerly else contextlib.nullcontext()
 
     def _step(self, name, force):
         steps = self.__dict__.setdefault("_steps", {})

@@ -1,9 +1,10 @@
 """Vectors for numbers of categories: `CategoryEncoding`."""
 
-import numpy as np
+import functools
 
 from eagerdl import dtypes, ops, registry
 from eagerdl.errors import ArgumentError, DTypeError, RangeError
+from eagerdl.nn import calls
 from eagerdl.nn.arguments import positive_int
 from eagerdl.nn.layer import Layer
 from eagerdl.nn.preprocessing.encoding import checked_mode, encode, encoded_shape, refuse_sparse
@@ -53,10 +54,7 @@ class CategoryEncoding(Layer):
             x = ops.cast(x, "int32")  # Keras' models hand on integers as floats
         elif not (dtypes.is_integer(x.dtype) or x.dtype == dtypes.bool_):
             raise DTypeError(self.where, "numbers of categories are integers", f"got {x.dtype}", "cast them")
-        check_bounds(self.where, x._array, self.num_tokens, "category numbers")
-        if x._array.__class__ is np.ndarray and x.size and x._array.min() < 0:  # not where it would wait for a GPU
-            raise RangeError(self.where, f"category numbers lie from 0 to {self.num_tokens - 1}", f"got {x._array.min()}",
-                             "use IntegerLookup to number them")  # fmt: skip
+        calls.checked(functools.partial(refuse_others, self.where, self.num_tokens), x._array)
         if count_weights is not None:
             if self.output_mode != "count":
                 raise ArgumentError(self.where, "count_weights need output_mode='count'", f"the mode is {self.output_mode!r}",
@@ -69,6 +67,14 @@ class CategoryEncoding(Layer):
 
     def get_config(self):
         return {**super().get_config(), "num_tokens": self.num_tokens, "output_mode": self.output_mode}
+
+
+def refuse_others(where, count, array):
+    """Raises for numbers that are none of `count` categories."""
+    check_bounds(where, array, count, "category numbers")
+    if array.size and array.min() < 0:
+        raise RangeError(where, f"category numbers lie from 0 to {count - 1}", f"got {array.min()}",
+                         "use IntegerLookup to number them")  # fmt: skip
 
 
 registry.add_area("layers", {"CategoryEncoding": CategoryEncoding})

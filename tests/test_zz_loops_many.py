@@ -1,0 +1,479 @@
+"""Compiled loops: the same numbers as eager ones, run by the driver."""
+
+import threading
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import eagerdl as edl
+from eagerdl.jit import compiler, loops
+
+
+@pytest.fixture
+def made(monkeypatch):
+    """The loops that are made during a test."""
+    found, init = [], loops.Loop.__init__
+
+    def note(self, *args, **named):
+        init(self, *args, **named)
+        found.append(self)
+
+    monkeypatch.setattr(loops.Loop, "__init__", note)
+    return found
+
+
+def normal(*shape, seed=0):
+    return edl.constant(np.random.default_rng(seed).standard_normal(shape, dtype="float32"))
+
+
+def leaves(x):
+    return [np.asarray(one) for one in edl.tree.flatten(x)[0]]
+
+
+def assert_same(got, want):
+    for a, b in zip(leaves(got), leaves(want), strict=True):
+        assert a.dtype == b.dtype and a.shape == b.shape
+        assert np.array_equal(a, b, equal_nan=a.dtype.kind in "fc")
+        if a.dtype.kind == "f":
+            assert np.array_equal(np.signbit(a), np.signbit(b))
+
+
+# -- programs: name -> (function, arguments) --------------------------------------------------------------
+
+W, U, B = normal(5, 4), normal(4, 4, seed=1), normal(4, seed=2)
+
+
+def rnn(h, xs, reverse=False):
+    def cell(h, x):
+        h = edl.tanh(x @ W + h @ U + B)
+        return h, h
+
+    return edl.scan(cell, h, xs, reverse=reverse)
+
+
+def lorenz(s, steps=7):
+    def slope(s):
+        x, y, z = s[:, 0], s[:, 1], s[:, 2]
+        return edl.stack([10.0 * (y - x), x * (28.0 - z) - y, x * y - (8 / 3) * z], 1)
+
+    def step(i, s):
+        a = slope(s)
+        return s + 0.01 * (a + slope(s + 0.01 * a))
+
+    return edl.fori_loop(0, steps, step, s)
+
+
+def rotating(s):
+    """Stacks along the first axis, with a constant column, a number in it, and the whole read at the end."""
+
+    def step(s, x):
+        p, q = s[0], s[1]
+        s = edl.stack([q * 0.9 + x, edl.ones_like(q) - p], 0) * 0.5
+        return s, s
+
+    return edl.scan(step, s, normal(6, 3, seed=5))
+
+
+def whole_and_columns(s):
+    """A stack of which columns are read, and the sum of all."""
+
+    def step(s, _):
+        t = edl.stack([s[:, 1], s[:, 0] + 1.0], 1)
+        return t * 0.5 + edl.sum(t) * 0.01, (t, s)
+
+    return edl.scan(step, s, length=4)
+
+
+def swapped(a, b):
+    return edl.fori_loop(0, 5, lambda i, ab: (ab[1], ab[0] * 1.5), (a, b))
+
+
+def swapped_whole(a, b):
+    return edl.scan(lambda ab, x: ((ab[1], ab[0]), (ab[0] + x, ab[0])), (a, b), normal(5, 3, seed=3))
+
+
+def turning(a, b, c):
+    return edl.scan(lambda abc, _: ((abc[1], abc[2], abc[0]), abc), (a, b, c), length=4)
+
+
+def in_place(a):
+    """The new value takes the place of the old, which is collected."""
+    return edl.scan(lambda a, _: (edl.sin(a) * 2.0, a), a, length=5)
+
+
+def in_place_then_read(a):
+    def step(a, _):
+        new = a * 2.0 + 1.0
+        return new, (edl.sum(a), new - a)
+
+    return edl.scan(step, a, length=5)
+
+
+def used_twice(a):
+    def step(state, _):
+        a, b = state
+        new = edl.cos(a) + b
+        return (new, new), (new, b)
+
+    return edl.scan(step, (a, a * 2.0), length=5)
+
+
+def unchanged(a, b):
+    return edl.scan(lambda ab, x: ((ab[0], ab[1] + ab[0] * x), ab[0]), (a, b), normal(4, 3))
+
+
+def counting(xs):
+    def step(i, total):
+        return total + xs[i] * 2.0 + xs[-i - 1]
+
+    return edl.fori_loop(0, 6, step, edl.zeros((3,)))
+
+
+def viterbi(transitions, emissions):
+    def forward(scores, emission):
+        candidates = edl.expand_dims(scores, 1) + transitions
+        return edl.max(candidates, 0) + emission, edl.argmax(candidates, 0)
+
+    def back(state, pointers):
+        state = pointers[state]
+        return state, state
+
+    scores, pointers = edl.scan(forward, emissions[0], emissions[1:])
+    last = edl.argmax(scores)
+    _, path = edl.scan(back, last, pointers, reverse=True)
+    return scores, edl.concatenate([path, edl.expand_dims(last, 0)])
+
+
+def extremes(x):
+    def step(c, row):
+        row = row + c
+        return c + 0.1, (edl.max(row, 0), edl.min(row, 0), edl.argmax(row, 0), edl.argmin(row, 1), edl.argmax(row), edl.sum(row, 0))
+
+    return edl.scan(step, edl.constant(0.0), x)
+
+
+def joining(a, xs):
+    def step(a, x):
+        both = edl.concatenate([a[1:], x[:1]])
+        return both, edl.concatenate([edl.reshape(edl.transpose(edl.stack([a, both])), (-1,)), x])
+
+    return edl.scan(step, a, xs)
+
+
+def fixed_points(starts):
+    def restart(i, total):
+        x, _ = edl.while_loop(lambda x, dx: edl.abs(dx) >= 1e-6,
+                              lambda x, dx: ((lambda dx: (x + dx, dx))((edl.cos(x) - x) / (1 + edl.sin(x)))),
+                              (starts[i], edl.ones_like(starts[i])))  # fmt: skip
+        return total + x
+
+    return edl.fori_loop(0, 7, restart, edl.constant(0.0))
+
+
+def nested(xs, w):
+    """A scan over the columns of each row, which carries, collects and captures from both levels."""
+
+    def outer(c, row):
+        def inner(h, x):
+            h = edl.tanh(h * w + x + edl.sum(c))
+            return h, h * 2.0
+
+        h, ys = edl.scan(inner, row[0], row, reverse=True)
+        return c * 0.5 + h, (ys, edl.max(ys, 0))
+
+    return edl.scan(outer, edl.zeros((3,)), xs)
+
+
+def nested_deep(x):
+    def level(n, x):
+        if n == 0:
+            return x * 0.75 + 0.1
+        return edl.fori_loop(0, 3, lambda i, x: level(n - 1, x) + edl.cast(i, "float32") * 0.01, x)
+
+    return level(3, x)
+
+
+def nested_zero(x):
+    return edl.scan(lambda c, x: (edl.fori_loop(0, edl.cast(x[0] > 0, "int32") * 3, lambda i, c: c * 0.5 + x, c), c), x[0], x)
+
+
+def until(x):
+    return edl.while_loop(lambda i, x: (i < 50) & (edl.sum(x) < 100.0), lambda i, x: (i + 1, x * 1.3), (edl.constant(0), x))
+
+
+def never(x):
+    return edl.while_loop(lambda x: edl.sum(x) > 1e9, lambda x: x + 1.0, x)
+
+
+def chosen(x):
+    return edl.scan(lambda c, x: (edl.where(x > c, x, c * 0.5), edl.cast(x > c, "int32")), edl.zeros((3,)), x)
+
+
+PROGRAMS = {
+    "rnn": (rnn, (normal(2, 4), normal(6, 2, 5))),
+    "rnn reversed": (lambda h, xs: rnn(h, xs, True), (normal(2, 4), normal(6, 2, 5))),
+    "rnn of one step": (rnn, (normal(2, 4), normal(1, 2, 5))),
+    "lorenz": (lorenz, (normal(9, 3),)),
+    "lorenz of one": (lorenz, (normal(1, 3),)),
+    "rotating": (rotating, (normal(2, 3),)),
+    "whole and columns": (whole_and_columns, (normal(4, 2),)),
+    "swapped": (swapped, (normal(3), normal(3, seed=1))),
+    "swapped whole": (swapped_whole, (normal(3), normal(3, seed=1))),
+    "turning": (turning, (normal(3), normal(3, seed=1), normal(3, seed=2))),
+    "in place": (in_place, (normal(3, 2),)),
+    "in place then read": (in_place_then_read, (normal(3, 2),)),
+    "used twice": (used_twice, (normal(3),)),
+    "unchanged": (unchanged, (normal(3), normal(3, seed=1))),
+    "counting": (counting, (normal(6, 3),)),
+    "viterbi": (viterbi, (normal(5, 5), normal(8, 5, seed=1))),
+    "extremes": (extremes, (normal(4, 3, 5),)),
+    "joining": (joining, (normal(3), normal(5, 3, seed=1))),
+    "fixed points": (fixed_points, (normal(7),)),
+    "nested": (nested, (normal(4, 5, 3), normal(3, seed=1))),
+    "nested deep": (nested_deep, (normal(3),)),
+    "nested zero": (nested_zero, (normal(5, 3),)),
+    "until": (until, (edl.abs(normal(3)),)),
+    "never": (never, (normal(3),)),
+    "chosen": (chosen, (normal(5, 3),)),
+}
+STEPPED = set()  # programs whose loops do not all run by the driver
+DISCRETE = {"viterbi", "extremes", "fixed points", "nested zero"}  # gradients are not asked for
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_compiled_equals_eager(name, made):
+    function, arguments = PROGRAMS[name]
+    want = function(*arguments)
+    compiled = edl.function(function)
+    for _ in range(3):
+        assert_same(compiled(*arguments), want)
+    other = [x * 0.5 for x in arguments]
+    assert_same(compiled(*other), function(*other))
+    assert made and (name in STEPPED or all(loop.compiled for loop in made))
+
+
+@pytest.mark.parametrize("name", [name for name in PROGRAMS if name not in DISCRETE])
+def test_gradients_agree(name):
+    function, arguments = PROGRAMS[name]
+
+    def gradients(*arguments):
+        with edl.GradientTape() as tape:
+            tape.watch(list(arguments))
+            floats = [x for x in edl.tree.flatten(function(*arguments))[0] if x.dtype == "float32"]
+            loss = sum([edl.sum(x * x) for x in floats], edl.constant(0.0))
+        return tape.gradient(loss, list(arguments))
+
+    compiled = edl.function(gradients)
+    compiled(*arguments)
+    for got, want in zip(compiled(*arguments), gradients(*arguments), strict=True):
+        if want is None:
+            assert got is None
+        else:
+            np.testing.assert_allclose(got.numpy(), want.numpy(), rtol=2e-5, atol=2e-6)
+
+
+@pytest.mark.parametrize("special", [np.nan, np.inf, -np.inf, 0.0, -0.0])
+def test_extremes_of_special_numbers(special):
+    x = np.random.default_rng(0).standard_normal((4, 3, 5)).astype("float32")
+    x[np.random.default_rng(1).random(x.shape) < 0.5] = special
+    x[1] = special
+    x[2, :, ::2] = -special
+    assert_same(edl.function(extremes)(edl.constant(x)), extremes(edl.constant(x)))
+
+
+@pytest.mark.parametrize("dtype", ["int32", "uint8", "int64", "float64", "int8"])
+def test_extremes_of_other_dtypes(dtype):
+    x = edl.constant(np.random.default_rng(0).integers(0, 4, (4, 3, 5)).astype(dtype))
+
+    def run(x):
+        return edl.scan(lambda c, x: (c, (edl.max(x, 0), edl.min(x, 0), edl.argmax(x, 0), edl.argmin(x, 1))), x[0, 0, 0], x)
+
+    assert_same(edl.function(run)(x), run(x))
+
+
+def test_no_run_gives_what_came():
+    f, h = edl.function(lambda h, xs: rnn(h, xs)), normal(2, 4)
+    for n in (3, 0):
+        assert_same(f(h, edl.zeros((n, 2, 5))), rnn(h, edl.zeros((n, 2, 5))))
+
+
+def test_results_are_not_overwritten_by_the_next_call():
+    for name in ("rnn", "in place", "lorenz", "nested", "rotating"):
+        function, arguments = PROGRAMS[name]
+        compiled = edl.function(function)
+        compiled(*arguments)
+        first = compiled(*arguments)
+        before = [array.copy() for array in leaves(first)]
+        compiled(*[x + 1.0 for x in arguments])
+        assert all(np.array_equal(a, b) for a, b in zip(leaves(first), before))
+
+
+def test_arguments_are_not_overwritten():
+    for name in PROGRAMS:
+        function, arguments = PROGRAMS[name]
+        before = [x.numpy().copy() for x in arguments]
+        compiled = edl.function(function)
+        compiled(*arguments)
+        compiled(*arguments)
+        assert all(np.array_equal(x.numpy(), y) for x, y in zip(arguments, before)), name
+
+
+@pytest.mark.parametrize("where", ["outer", "inner"])
+def test_an_index_outside_raises_what_eager_raises(where):
+    def run(xs, start):
+        def step(i, total):
+            if where == "outer":
+                return total + xs[start + i]
+            return edl.fori_loop(0, 2, lambda j, total: total + xs[start + i + j], total)
+
+        return edl.fori_loop(0, 3, step, edl.zeros((2,)))
+
+    xs, f = normal(5, 2), edl.function(run)
+    assert_same(f(xs, edl.constant(1)), run(xs, edl.constant(1)))
+    with pytest.raises(IndexError):
+        run(xs, edl.constant(4))
+    with pytest.raises(IndexError):
+        f(xs, edl.constant(4))
+    assert_same(f(xs, edl.constant(-3)), run(xs, edl.constant(-3)))
+
+
+def test_threads_do_not_meet():
+    function, arguments = PROGRAMS["nested"]
+    compiled = edl.function(function)
+    inputs = [[x + float(i) for x in arguments] for i in range(4)]
+    wanted = [function(*one) for one in inputs]
+    compiled(*inputs[0])
+    wrong = []
+
+    def work(i):
+        for _ in range(30):
+            try:
+                assert_same(compiled(*inputs[i]), wanted[i])
+            except AssertionError as error:
+                wrong.append(error)
+
+    threads = [threading.Thread(target=work, args=(i,)) for i in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not wrong
+
+
+def test_a_long_loop_compiles_as_many_kernels_as_a_short_one():
+    def compiled(n):
+        before = sum(compiler.compile_counts()[kind] for kind in ("compiled", "from disk"))
+        f = edl.function(lambda s: edl.scan(lambda s, x: (edl.tanh(s * 1.23 + x), s), s, edl.zeros((n, 3))))
+        f(normal(3))
+        return sum(compiler.compile_counts()[kind] for kind in ("compiled", "from disk")) - before
+
+    compiled(10)
+    assert compiled(1000) == 0
+
+
+def test_variables_that_a_loop_assigns():
+    v = edl.Variable(np.zeros(3, "float32"))
+
+    def run(xs):
+        def step(c, x):
+            v.assign_add(x * c)
+            return c + 1.0, v + 0.0
+
+        return edl.scan(step, edl.constant(1.0), xs)
+
+    xs = normal(5, 3)
+    want = run(xs)
+    after = v.numpy()
+    f = edl.function(run)
+    for _ in range(2):
+        v.assign(np.zeros(3, "float32"))
+        assert_same(f(xs), want)
+        assert np.array_equal(v.numpy(), after)
+
+
+# -- random bodies -------------------------------------------------------------------------------------------
+
+OPERATIONS = {
+    "add": lambda a, b: a + b, "multiply": lambda a, b: a * b, "sin": lambda a, b: edl.sin(a), "mean": lambda a, b: a - edl.mean(b),
+    "reversed": lambda a, b: a[::-1] + b, "stack": lambda a, b: edl.stack([a[0], b[1], a[2]]), "max": lambda a, b: edl.maximum(a, b),
+    "where": lambda a, b: edl.where(a > b, a, -b), "joined": lambda a, b: edl.concatenate([b[1:], a[:1]]),
+    "columns": lambda a, b: edl.stack([a[2] - b[0], a[1] * 0.5, b[2]]) * 0.7, "same": lambda a, b: a, "tanh": lambda a, b: edl.tanh(a * b),
+    "matrix": lambda a, b: edl.reshape(edl.reshape(a, (1, 3)) @ edl.reshape(b, (3, 1)), (1,)) * a,
+    "argmax": lambda a, b: a[edl.argmax(b)] + b, "loop": lambda a, b: edl.fori_loop(0, 2, lambda i, c: c * 0.5 + b, a),
+}  # fmt: skip
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.lists(st.tuples(st.sampled_from(sorted(OPERATIONS)), st.integers(0, 9), st.integers(0, 9)), min_size=1, max_size=6),
+    st.lists(st.integers(0, 9), min_size=5, max_size=5),
+    st.booleans(),
+    st.integers(0, 4),
+)
+def test_random_bodies(calls, ends, reverse, n):
+    captured = normal(3, seed=9)
+
+    def run(a, b, xs):
+        def step(carry, x):
+            values = [*carry, x, captured]
+            for name, i, j in calls:
+                values.append(edl.clip(OPERATIONS[name](values[i % len(values)], values[j % len(values)]), -3.0, 3.0))
+            a, b, *rows = [values[-1 - i % len(values)] for i in ends]
+            return (a, b), rows
+
+        return edl.scan(step, (a, b), xs, reverse=reverse)
+
+    a, b, xs = normal(3), normal(3, seed=1), normal(max(n, 1), 3, seed=2)
+    compiled = edl.function(run)
+    assert_same(compiled(a, b, xs), run(a, b, xs))
+    assert_same(compiled(b, a, xs), run(b, a, xs))
+    if n == 0:
+        assert_same(compiled(b, a, xs[:0])[0], run(b, a, xs[:0])[0])
+
+
+COLUMNS = {
+    "stack": lambda s, t: edl.stack([s[:, 1], t[:, 0] * 0.5, s[:, 2]], 1),
+    "reversed": lambda s, t: edl.stack([s[::-1, 1], t[:, 2], s[:, 0]], -1),
+    "rows": lambda s, t: edl.stack([s[2], t[1], s[0] - t[-1], t[3]], 0), "columns": lambda s, t: s - t[:, :1],
+    "add": lambda s, t: s + 0.5 * t, "multiply": lambda s, t: s * t, "sin": lambda s, t: edl.sin(s), "row": lambda s, t: s * t[0],
+    "where": lambda s, t: edl.where(s > t, s, 0.25), "joined": lambda s, t: edl.concatenate([s[:, 1:], t[:, :1]], 1),
+    "matrix": lambda s, t: s @ edl.transpose(t) @ s * 0.1, "sum": lambda s, t: s - edl.sum(t, 0, keepdims=True),
+    "max": lambda s, t: t + edl.max(s, 1, keepdims=True), "same": lambda s, t: s,
+    "outer": lambda s, t: edl.expand_dims(s[:, 1], 1) * edl.expand_dims(t[0], 0),
+}  # fmt: skip
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.lists(st.tuples(st.sampled_from(sorted(COLUMNS)), st.integers(0, 9), st.integers(0, 9)), min_size=1, max_size=6),
+    st.lists(st.integers(0, 9), min_size=5, max_size=5),
+    st.booleans(),
+)
+def test_random_bodies_of_stacks(calls, ends, reverse):
+    captured = normal(4, 3, seed=9)
+
+    def run(a, b, xs):
+        def step(carry, x):
+            values = [*carry, x, captured]
+            for name, i, j in calls:
+                values.append(edl.clip(COLUMNS[name](values[-1 - i % len(values)], values[-1 - j % len(values)]), -3.0, 3.0))
+            a, b, *rows = [values[-1 - i % len(values)] for i in ends]
+            return (a, b), rows
+
+        return edl.scan(step, (a, b), xs, reverse=reverse)
+
+    def gradients(a, b, xs):
+        with edl.GradientTape() as tape:
+            tape.watch([a, b, xs])
+            (a_n, b_n), rows = run(a, b, xs)
+            loss = edl.sum(a_n * b_n) + sum(edl.sum(row) for row in rows)
+        return [loss, *[edl.zeros(1) if g is None else g for g in tape.gradient(loss, [a, b, xs])]]
+
+    a, b, xs = normal(4, 3), normal(4, 3, seed=1), normal(3, 4, 3, seed=2)
+    compiled = edl.function(run)
+    assert_same(compiled(a, b, xs), run(a, b, xs))
+    assert_same(compiled(b, a, xs), run(b, a, xs))
+    for got, want in zip(edl.function(gradients)(a, b, xs), gradients(a, b, xs), strict=True):
+        np.testing.assert_allclose(got.numpy(), want.numpy(), rtol=1e-4, atol=1e-4 * (1 + np.abs(want.numpy()).max()))
