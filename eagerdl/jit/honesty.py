@@ -117,6 +117,10 @@ class _Scene:
         self.known |= {name: arguments.get(name, UNKNOWN) for name in parameters}
         body = tree.body if isinstance(tree.body, list) else [tree.body]
         self.rebound = set(parameters) & set().union(*map(names.stores, body))
+        # What belongs to a traced function around this one is carried along by the trace.
+        around = function.__qualname__.rpartition(".<locals>.")[0]
+        code = function.__code__
+        self.inside = any(one.co_qualname == around and one.co_filename == code.co_filename for one in _reported.values())
         self.parents = {child: node for node in ast.walk(tree) for child in ast.iter_child_nodes(node)}
 
     def harmless_lines(self, lines):
@@ -147,11 +151,12 @@ class _Scene:
         return isinstance(node, ast.Call) and not isinstance(found, CONTAINERS)
 
     def is_global(self, name):
-        """Whether a name is declared `global` or `nonlocal` in a function around it."""
+        """Whether a name is declared `global` in a function around it, or `nonlocal` where that function is not traced."""
+        kinds = ast.Global if self.inside else ast.Global | ast.Nonlocal
         node = name
         while node is not None:
             if isinstance(node, ast.FunctionDef):
-                declared = [one for part in node.body for one in ast.walk(part) if isinstance(one, ast.Global | ast.Nonlocal)]
+                declared = [one for part in node.body for one in ast.walk(part) if isinstance(one, kinds)]
                 if any(name.id in one.names for one in declared):
                     return True
             node = self.parents.get(node)
