@@ -1,6 +1,7 @@
 """Training by compiled steps: the bits are those of line by line, in loops of one's own and in fit; what cannot be compiled goes on."""
 
 import gc
+import logging
 import os
 import random
 import subprocess
@@ -493,12 +494,18 @@ class Scaled(edl.Sequential):
         x, y = data
         with edl.GradientTape() as tape:
             loss = self.compute_loss(x, y, self(x, training=True)) * self.factor * self.table["factor"] * FACTORS[0]
+            loss = loss * Settings.factor * edl.constant(ARRAY)[0]
         variables = self.trainable_variables
         self.optimizer.apply_gradients(zip(tape.gradient(loss, variables), variables))
         return {"loss": loss}
 
 
 FACTORS = [1.0]
+ARRAY = np.ones(2, "float32")
+
+
+class Settings:
+    factor = 1.0
 
 
 def change_attribute(model):
@@ -545,7 +552,15 @@ def change_weights(model):
     model.set_weights([w * 0.5 for w in model.get_weights()])
 
 
-CHANGES = [change_attribute, change_entry, change_global, freeze, freeze_variable, change_rate, change_clipping, change_dropout,
+def change_class(model):
+    Settings.factor = 2.0
+
+
+def change_array(model):
+    ARRAY[0] += 1.0
+
+
+CHANGES = [change_attribute, change_entry, change_global, change_class, change_array, freeze, freeze_variable, change_rate, change_clipping, change_dropout,
            change_activation, change_smoothing, change_weights]  # fmt: skip
 
 
@@ -557,7 +572,7 @@ def test_what_changes_between_steps_counts(change, impatient, monkeypatch):
                 change(self.model)
 
     def run(settings):
-        FACTORS[0] = 1.0
+        FACTORS[0] = ARRAY[0] = Settings.factor = 1.0
         edl.utils.set_random_seed(0)
         model = Scaled([edl.Input((5,)), L.Dense(6, "tanh"), L.Dropout(0.1), L.Dense(3)])
         model.table = {"factor": 1.0}
@@ -567,6 +582,20 @@ def test_what_changes_between_steps_counts(change, impatient, monkeypatch):
         return [np.array(history["loss"]), *arrays(model.variables)]
 
     assert_runs_equal(run)
+
+
+def test_what_no_step_reads_may_change(impatient):
+    class Note(edl.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            self.model.seen_by_callback += 1
+            self.model.noted_by_callback.append(logs["loss"])
+
+    model = Scaled([edl.Input((5,)), L.Dense(3)])
+    model.table, model.seen_by_callback, model.noted_by_callback = {"factor": 1.0}, 0, []
+    model.compile("sgd", CROSSENTROPY)
+    model.fit(X[:96], Y[:96], epochs=4, verbose=0, callbacks=[Note()])
+    step = model._steps["train_step"]
+    assert step.traced[0].calls >= 9 and len(step.traced) == 1 and model.seen_by_callback == 12
 
 
 def test_what_changes_again_and_again_is_named_once(impatient, said, monkeypatch):
@@ -676,6 +705,11 @@ def prints(model, loss):
     return loss
 
 
+def logs(model, loss):
+    LOGGER.debug("a step")
+    return loss
+
+
 def draws(model, loss):
     return loss * float(np.random.rand())
 
@@ -689,6 +723,7 @@ def draws_by_its_own(model, loss):
 
 
 RNG = np.random.default_rng(0)
+LOGGER = logging.getLogger("test")
 
 
 def draws_by_a_global(model, loss):
@@ -706,6 +741,7 @@ MISDEEDS = {
     counts: "`model.noted += 1` changes what is outside of the step",
     keeps: "it assigns the attribute 'latest' of Stubborn 'm'",
     prints: "`print('loss')` changes what is outside of the step",
+    logs: "`LOGGER.debug('a step')` changes what is outside of the step",
     draws: "draws from a random generator of NumPy or Python",
     draws_by_python: "draws from a random generator of NumPy or Python",
     draws_by_its_own: "draws from a random generator of NumPy or Python",
@@ -740,7 +776,7 @@ def test_what_cannot_be_compiled_goes_on_line_by_line(misdeed, impatient, said, 
     (line,) = said
     assert line.startswith("[Stubborn 'm'.train_step] the step runs line by line, because it cannot be compiled: ")
     assert MISDEEDS[misdeed] in line and "\n" not in line
-    if misdeed in (looks, appends, counts, prints, selects):
+    if misdeed in (looks, appends, counts, logs, prints, selects):
         number = misdeed.__code__.co_firstlineno
         assert any(f"test_function_training.py:{number + extra}" in line for extra in (1, 2))
 

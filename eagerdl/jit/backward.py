@@ -47,7 +47,7 @@ class DifferentiableFunction:
         self.zeros = [np.zeros_like(out[i]._array.example) for i in self.differentiable]
         trace.graph.outputs = [x._array.value for x in out] + [value for value in values if value is not None]
         self.has_gradient = [value is not None for value in values]
-        trace.alive = False
+        trace.close()
         self.results.forget()
         self._split(rewrite(trace.graph.without_dead_code()).without_dead_code(), len(out))
 

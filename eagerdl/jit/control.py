@@ -139,6 +139,7 @@ class Step:
         body = self.body = Body(where)
         inputs = [from_array(body.input(array)) for array in given]
         self.count = len(given)
+        self.cotangents = self.sums = ()
         with body.running(), recordings.pause():
             with GradientTape(persistent=True) if gradient else contextlib.nullcontext() as tape:
                 self.floats = [i for i, x in enumerate(inputs) if gradient and x.dtype in INEXACT_SET]
@@ -154,7 +155,6 @@ class Step:
                 self._differentiate(body, tape, inputs, out, sources)
         self.writes = {v: body.variables[v].value for v in body.graph.writes}
         body.graph.writes, body.graph.variables = {}, {}
-        body.alive = False
         self._note_captured()
 
     def _differentiate(self, body, tape, inputs, out, sources):
@@ -199,8 +199,7 @@ class Step:
 
     def inside(self, outside):
         """The Value that stands here for a traced array outside, None if it was not captured."""
-        found = self.body.captured.get(id(outside))
-        return None if found is None else found[1].value
+        return self.values.get(id(outside))
 
     def capture(self, outside):
         """Captures a traced array outside, if the body did not."""
@@ -211,6 +210,13 @@ class Step:
     def _note_captured(self):
         self.captured = [outside for outside, _ in self.body.captured.values()]
         self.captured_values = [inside.value for _, inside in self.body.captured.values()]
+        self.values = dict(zip(self.body.captured, self.captured_values))
+
+    def close(self):
+        """Lets go of the body's trace, whose arrays refer to it."""
+        self.cotangents, self.sums = [[one.value for one in column] for column in (self.cotangents, self.sums)]
+        self.body.close()
+        self.body.captured, self.body.first, self.body = {}, {}, None
 
     def alone(self):
         """The graph without a gradient."""
@@ -273,13 +279,15 @@ def array_loop(where, function, carried, along, reverse=False):
     with body.running():
         new, collected = function(*inputs)
         outputs = [body.encode(x) for x in (*new, *collected)]
-    body.alive = False
     graph = body.graph
     graph.outputs = outputs
     rewrite(graph.without_dead_code()).without_dead_code()
     graph.named_values()
     loop = Loop(graph, len(carried), len(along), None, reverse)
-    made = call(loop, (*carried, *along, *[outside for outside, _ in body.captured.values()]), {}, LOOP)
+    outside = [one for one, _ in body.captured.values()]
+    body.close()
+    body.captured = {}
+    made = call(loop, (*carried, *along, *outside), {}, LOOP)
     return made[: len(carried)], made[len(carried) :]
 
 
@@ -301,6 +309,12 @@ class _RunningLoop:
         self.collects = len(step.outputs) - k
 
     def run(self, gradient):
+        try:
+            return self._run(gradient)
+        finally:
+            self.step.close()
+
+    def _run(self, gradient):
         if not gradient:
             graph = self.step.alone()
             made = self._call(graph, self._inputs(), self._ordered(graph.outputs))
@@ -368,8 +382,8 @@ class LoopDerivative(Derivative):
         k, floats, same_set = loop.k, step.float_outputs, set(loop.same)
         carried = [j for j, i in enumerate(floats) if i < k]  # places among the cotangents
         collected = [j for j, i in enumerate(floats) if i >= k]
-        cotangents = [one.value for one in step.cotangents]
-        sums = [one.value for one in step.sums]
+        cotangents = step.cotangents
+        sums = step.sums
         rows = [value for value in self.saved if value not in same_set]
         same = [value for value in self.saved if value in same_set]
         grads = dict(zip(step.floats, graph.outputs))
@@ -573,6 +587,13 @@ class _RunningBranches:
         self.sources = {id(x): x for step in steps for x in step.sources}
 
     def run(self, gradient):
+        try:
+            return self._run(gradient)
+        finally:
+            for step in self.steps:
+                step.close()
+
+    def _run(self, gradient):
         trace = current()
         arrays = [x._array for x in (self.index, *self.given)] + [*self.outside.values()]
         graphs = [self._graph(step, step.graph.outputs[: len(step.outputs)] + self._new_values(step, trace)) for step in self.steps]
@@ -615,9 +636,9 @@ class BranchDerivative(Derivative):
         sums = [np.zeros_like(example(x)) for x in branches.sources.values()]
         graphs = []
         for step in steps:
-            own = {id(x): (one.value, grad) for x, one, grad in zip(step.sources, step.sums, step.grads[len(step.floats) :])}
+            own = {id(x): (one, grad) for x, one, grad in zip(step.sources, step.sums, step.grads[len(step.floats) :])}
             places = [own.get(key) or (Value(example(x)),) * 2 for key, x in branches.sources.items()]
-            more = [one.value for one in step.cotangents] + [place for place, _ in places]
+            more = step.cotangents + [place for place, _ in places]
             graphs.append(branches._graph(step, [*step.grads[: len(step.floats)], *[grad for _, grad in places]], more))
         made = call(Branches(graphs), (*self.arrays, *cotangents, *sums), {}, LOOP)
         return [from_array(x) if need else None for x, need in zip(made, needs)]

@@ -209,15 +209,20 @@ class Function:
         except NeedsValue as error:  # this number has to be the same at each call
             self._static.add(error.name)
             return self._trace(Call(self._where, call.tree, self._changing), runs)
-        finally:
-            trace.alive = False
+        except BaseException:
+            trace.close()
+            raise
         made = [from_array(traced.example) for traced in results.arrays]
         trace.graph.outputs = [traced.value for traced in results.arrays]
         results.forget()
-        concrete = ConcreteFunction(self._where, call, rewrite(trace.graph.without_dead_code()).without_dead_code(), results,
-                                    self._jit_compile is not False, self._why(call), self._compiled_for_other_sizes(call))  # fmt: skip
-        if runs:
-            trace.finish()  # last, so that whatever fails before leaves the variables as they were
+        try:
+            graph = rewrite(trace.graph.without_dead_code()).without_dead_code()
+            concrete = ConcreteFunction(self._where, call, graph, results, self._jit_compile is not False, self._why(call),
+                                        self._compiled_for_other_sizes(call))  # fmt: skip
+            if runs:
+                trace.finish()  # last, so that whatever fails before leaves the variables as they were
+        finally:
+            trace.close()
         self._concrete.setdefault(call.key, []).append(concrete)
         self._traced += 1
         self._latest = concrete

@@ -5,6 +5,8 @@ forward of an op, that made one or several of them. Nodes stand in the order in 
 before it is used.
 """
 
+import itertools
+
 import numpy as np
 
 ELEMENTWISE = "elementwise"  # a ufunc, or a cast, of which each element of the result needs one element of each input
@@ -130,9 +132,11 @@ class Graph:
         """Gives every value a short name, for sources and pictures; returns the values in order."""
         values = [*self.inputs, *self.variables.values(), *self.constants]
         values += [value for node in self.nodes for value in node.outputs]
-        for index, value in enumerate(dict.fromkeys(values)):
+        taken = {value.name for value in values}
+        names = (name for index in itertools.count() if (name := f"t{index}") not in taken)
+        for value in dict.fromkeys(values):
             if not value.name:
-                value.name = f"t{index}"
+                value.name = next(names)
         return values
 
 

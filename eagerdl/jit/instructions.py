@@ -131,7 +131,10 @@ class Body(Program):
             if len(set(node.inputs)) != 1:
                 raise NotDriven
             made = node.run(self.arrays.__getitem__)
-            self.arrays |= zip(node.outputs, made if isinstance(made, tuple | list) else [made])
+            made = made if isinstance(made, tuple | list) else [made]
+            if not all(isinstance(array, np.ndarray) for array in made):
+                raise NotDriven
+            self.arrays |= zip(node.outputs, made)
             return
         if node.kind == LOOP:
             self._write_loop(node)

@@ -12,7 +12,7 @@ import numpy as np
 from eagerdl.errors import TracingError
 from eagerdl.jit import compiler, emit, native
 from eagerdl.jit.fuse import FULL, regions_of
-from eagerdl.jit.graph import CALL, ELEMENTWISE, REDUCE, VIEW, is_gufunc
+from eagerdl.jit.graph import CALL, ELEMENTWISE, REDUCE, VIEW, Value, is_gufunc
 from eagerdl.jit.interpreter import Interpreter, ShapeChanged
 from eagerdl.jit.lines import blame, place
 from eagerdl.jit.memory import Arena, block, extent, is_held, pin
@@ -131,6 +131,8 @@ class Program:
             before = set()
             for node in step.nodes:
                 for value in node.inputs:
+                    if step.region is not None and value in step.region.axes:
+                        continue  # views of what it computes, which are steps of their own if others read them
                     other = owner.get(value)
                     if other is not None and other is not step:
                         before.add(other)
@@ -439,25 +441,25 @@ class Program:
 
     def _call_text(self, node, name):
         """A call as text, and the names in it."""
-        bound, count = {name: node.function}, [0]
-
-        def text(tree):
-            if hasattr(tree, "strides") and hasattr(tree, "node"):
-                return self.text_of(tree)
-            if isinstance(tree, tuple) and not hasattr(tree, "_fields"):
-                return "(" + "".join(f"{text(one)}, " for one in tree) + ")"
-            if isinstance(tree, list):
-                return "[" + ", ".join(map(text, tree)) + "]"
-            if isinstance(tree, slice):
-                return f"slice({text(tree.start)}, {text(tree.stop)}, {text(tree.step)})"
-            if tree is None or tree is Ellipsis or type(tree) in (bool, int, str):
-                return repr(tree) if tree is not Ellipsis else "..."
-            count[0] += 1
-            bound[f"{name}_{count[0]}"] = tree
-            return f"{name}_{count[0]}"
-
-        args = [text(one) for one in node.args] + [f"{key}={text(one)}" for key, one in node.named.items()]
+        bound = {name: node.function}
+        args = [self._argument(one, name, bound) for one in node.args]
+        args += [f"{key}={self._argument(one, name, bound)}" for key, one in node.named.items()]
         return f"{name}({', '.join(args)})", bound
+
+    def _argument(self, tree, name, bound):
+        """An argument of a call as text; what has none gets a name in `bound`."""
+        if isinstance(tree, Value):
+            return self.text_of(tree)
+        if isinstance(tree, tuple) and not hasattr(tree, "_fields"):
+            return "(" + "".join(f"{self._argument(one, name, bound)}, " for one in tree) + ")"
+        if isinstance(tree, list):
+            return "[" + ", ".join([self._argument(one, name, bound) for one in tree]) + "]"
+        if isinstance(tree, slice):
+            return f"slice({', '.join([self._argument(one, name, bound) for one in (tree.start, tree.stop, tree.step)])})"
+        if tree is None or tree is Ellipsis or type(tree) in (bool, int, str):
+            return repr(tree) if tree is not Ellipsis else "..."
+        bound[f"{name}_{len(bound)}"] = tree
+        return f"{name}_{len(bound) - 1}"
 
     # -- calls ---------------------------------------------------------------------------------------------
 

@@ -226,7 +226,7 @@ class _Apart:
     def _view(self, value, axis, index):
         key = (value, axis, index)
         if key not in self.views:
-            where = (*[slice(None)] * axis, index)
+            where = (*[slice(None)] * axis, index, ...)  # without the dots NumPy gives a number, not a view, if no axis is left
             self.views[key] = self._add_view(value, where)
         return self.views[key]
 

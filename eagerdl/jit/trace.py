@@ -177,11 +177,16 @@ class Trace:
 
     def finish(self):
         """Ends the trace: variables get the values that they were assigned."""
-        self.alive = False
         for variable in self.graph.writes:
             example = self.variables[variable].example
             _slots["_array"].__set__(variable, example if example.flags.owndata else example.copy("K"))
             _slots["_now"].__set__(variable, None)
+
+    def close(self):
+        """Lets go of what only the trace needed: its arrays refer to it, so that all would wait for the garbage collector."""
+        self.alive = False
+        self.variables, self.memos, self.known = {}, {}, {}
+
 
 
 def leaves(tree):

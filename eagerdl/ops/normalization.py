@@ -105,7 +105,7 @@ def _work_dtype(dtype):
 
 def _row_products(a, b):
     """a (m, d), b (m, d) -> (m, 1). The inner products of the rows."""
-    on_cpu = a.__class__ is np.ndarray
+    on_cpu = isinstance(a, devices.ARRAYS)
     return (np.vecdot(a, b) if on_cpu else devices.module_of(a).einsum("md,md->m", a, b))[:, None]
 
 

@@ -4,8 +4,10 @@ A trace holds the values that attributes had: which weights are trainable, rates
 reads them at each step; so a compiled step is used only while they are what they were.
 """
 
+import functools
 import pickle
 import random
+import sys
 import types
 import weakref
 from operator import attrgetter, is_
@@ -13,6 +15,8 @@ from operator import attrgetter, is_
 import numpy as np
 
 from eagerdl import config, dtypes
+from eagerdl.errors import PACKAGE_FOLDER
+from eagerdl.jit.convert import LIBRARY_FOLDER
 from eagerdl.nn import tracking
 from eagerdl.nn.module import Module
 from eagerdl.nn.weights import is_layer
@@ -26,6 +30,7 @@ UNREAD = tracking.QUIET | tracking.OTHERS | frozenset((
     "steps_per_execution", "stop_training",
 ))  # fmt: skip
 LONG = 1000  # containers with more entries are not looked into
+SMALL = 1 << 14  # bytes of arrays that are compared
 MOST = 10_000  # objects that are looked into
 FLAGS = attrgetter("trainable", "constraint", "regularizer", "learning_rate_multiplier")
 OURS = ("eagerdl.nn", "eagerdl.models.model", "eagerdl.models.sequential", "eagerdl.train.losses", "eagerdl.train.metrics",
@@ -41,8 +46,9 @@ class Snapshot:
 
     Args:
         model: the model.
-        functions: the user's functions that a step calls: what they name of their modules, and of the functions around them, is
-            looked at too, and of objects of the user's own classes only what they name. None: all attributes of these.
+        functions: the user's functions that a step calls: what they name of their modules, of classes, and of the functions around
+            them, is looked at too, and of objects of the user's own classes only what they or this package name. None: all
+            attributes of these.
     """
 
     def __init__(self, model, functions=None):
@@ -54,9 +60,14 @@ class Snapshot:
         self.quick = []  # (dict or list, what it held): of what changes without a word
         self.variables, self.flags = [], []
         self.generators = [(one, state_of(one)) for one in OF_ALL]  # those that no variable holds, and their states
+        self.arrays = []  # (array of NumPy, its bytes): of small ones, which somebody may write into
         # (dict or cell, name, what it held)
         self.outside = [(place, name, held) for place, name, held in outside(functions or ()) if held is not model]
         self._look(model, [*model._flatten_layers(), *self.of_model.values(), *[held for _, _, held in self.outside]])
+        if self.names is not None:
+            things = [model, *[thing for thing, _ in self.places]]
+            classes = dict.fromkeys(base for thing in things for base in type(thing).__mro__ if is_users(base))
+            self.outside += [one for base in classes for one in named_by(base, self.names)]
         self.flags = list(map(FLAGS, self.variables))
 
     def _look(self, model, pending):
@@ -70,6 +81,9 @@ class Snapshot:
                 self.variables.append(thing)
             elif isinstance(thing, GENERATORS):
                 self.generators.append((thing, state_of(thing)))
+            elif isinstance(thing, np.ndarray):
+                if thing.nbytes <= SMALL:
+                    self.arrays.append((thing, thing.tobytes()))
             elif isinstance(thing, CompileLoss | CompileMetrics):  # they change in `compile` only
                 pending += thing.objects[::-1]
             elif (held := self._held_by(thing)) is not None:
@@ -92,9 +106,11 @@ class Snapshot:
             return dict(thing) if isinstance(thing, dict) else dict(enumerate(thing))
         if isinstance(thing, (Tensor, *CODE)) or not hasattr(thing, "__dict__"):
             return None
+        package = (type(thing).__module__ or "").partition(".")[0]
         if isinstance(thing, Module) or is_ours(thing):
-            return {name: value for name, value in vars(thing).items() if name not in UNREAD}
-        if (type(thing).__module__ or "").partition(".")[0] in FOREIGN:
+            wanted = None if self.names is None or package == "eagerdl" else self.names | own_names()
+            return {name: value for name, value in vars(thing).items() if name not in UNREAD and (wanted is None or name in wanted)}
+        if package in FOREIGN:
             return None
         return {name: value for name, value in vars(thing).items() if self.names is None or name in self.names}
 
@@ -110,7 +126,7 @@ class Snapshot:
         for place, name, held in self.outside:
             if read(place, name) is not held:
                 return self._holds_on()
-        return list(map(FLAGS, self.variables)) == self.flags
+        return list(map(FLAGS, self.variables)) == self.flags and all(array.tobytes() == held for array, held in self.arrays)
 
     def _holds_on(self):
         """Looks closely; where all means the same, this becomes what is compared with."""
@@ -138,6 +154,9 @@ class Snapshot:
         for variable, before, now in zip(self.variables, self.flags, map(FLAGS, self.variables)):
             if before != now:
                 return f"{'trainable' if before[0] is not now[0] else 'an attribute'} of {variable.path}"
+        for array, before in self.arrays:
+            if array.tobytes() != before:
+                return f"an array of NumPy of shape {array.shape}"
         return None
 
     def note_generators(self, function):
@@ -212,22 +231,48 @@ def named_in(functions):
     return names
 
 
+@functools.cache
+def own_names():
+    """The names of attributes that code of this package reads."""
+    modules = [module for name, module in list(sys.modules.items()) if name.startswith("eagerdl.") and module is not None]
+    things = [thing for module in modules for thing in vars(module).values()]
+    things += [thing for owner in things if isinstance(owner, type) for thing in vars(owner).values()]
+    things = [getattr(thing, "fget", None) or getattr(thing, "func", None) or getattr(thing, "__func__", thing) for thing in things]
+    return named_in([thing for thing in things if isinstance(thing, types.FunctionType)])
+
+
 def outside(functions):
-    """What functions name of their modules and of the functions around them, as (dict or cell, name, what it holds)."""
+    """What functions name of their modules, of classes, and of the functions around them, as (dict or cell, name, what it holds)."""
     seen = set()
     for function in functions:
-        places = [(function.__globals__, name) for name in named_in([function]) if name in function.__globals__]
-        places += [(cell, name) for name, cell in zip(function.__code__.co_freevars, function.__closure__ or ())]
-        for place, name in places:
-            value = read(place, name)
+        names = named_in([function])
+        found = [(function.__globals__, name, function.__globals__[name]) for name in names if name in function.__globals__]
+        found += [(cell, name, read(cell, name)) for name, cell in zip(function.__code__.co_freevars, function.__closure__ or ())]
+        for space in [value for _, _, value in found if isinstance(value, type | types.ModuleType) and is_users(value)]:
+            found += named_by(space, names)
+        for place, name, value in found:
             if (id(place), name) not in seen and not isinstance(value, CODE):
                 seen.add((id(place), name))
                 yield place, name, value
 
 
+def named_by(space, names):
+    """What a module or class holds under `names`, as `outside`."""
+    held = vars(space)
+    return [(held, name, held[name]) for name in names if name in held and not isinstance(held[name], CODE)
+            and not hasattr(held[name], "__get__")]  # fmt: skip
+
+
+def is_users(space):
+    """True for modules and classes of the program, in contrast to libraries."""
+    module = space if isinstance(space, types.ModuleType) else sys.modules.get(space.__module__)
+    file = getattr(module, "__file__", None) or ""
+    return module is not None and not file.startswith((PACKAGE_FOLDER, LIBRARY_FOLDER)) and (file != "" or module.__name__ == "__main__")
+
+
 def read(place, name):
-    """What a module or a cell holds under a name; None for nothing."""
-    if isinstance(place, dict):
+    """What a module, a class or a cell holds under a name; None for nothing."""
+    if not isinstance(place, types.CellType):
         return place.get(name)
     try:
         return place.cell_contents

@@ -5,7 +5,9 @@ step has to earn it: it runs line by line until that has taken as long as compil
 the time of the better choice (as who rents skis until the rent has reached their price).
 """
 
+import ast
 import contextlib
+import dis
 import os
 import threading
 import time
@@ -17,9 +19,9 @@ import numpy as np
 from eagerdl import config
 from eagerdl.autograd import graph as recordings
 from eagerdl.errors import NUMPY_FOLDER, PACKAGE_FOLDER, EagerdlError
-from eagerdl.jit import function, honesty
+from eagerdl.jit import function, honesty, names
 from eagerdl.jit import trace as tracing
-from eagerdl.jit.convert import watchers
+from eagerdl.jit.convert import definition, watchers
 from eagerdl.jit.graph import values_in
 from eagerdl.jit.traced import getitem
 from eagerdl.messages import print_message
@@ -28,10 +30,11 @@ from eagerdl.tensor import Tensor, batches
 from eagerdl.train.guards import Snapshot
 from eagerdl.train.state import optimizers_of
 
-PATIENCE = 1.0  # seconds for which a step runs line by line before it is compiled for the first time
+PATIENCE = 2.0  # seconds for which a step runs line by line before it is compiled for the first time
 KEPT = 4  # states of a model whose traces are kept: some programs change back and forth
 RESTLESS = 5  # after so many traces in vain it is said what changes all the time
-LAYOUTS = 1000  # how many shapes of batches are counted
+LAYOUTS = 1000  # shapes of batches that are counted
+TRACES = 32  # shapes of batches for which a step is traced: each needs memory of its own
 
 
 class Refused(BaseException):
@@ -74,7 +77,8 @@ class Step:
             return self._timed(model, data, layout)
         if mode is True:
             return self._compiled(model, current, data, layout, Watch())
-        if layout is None or self.spent.get(layout, NEVER)[1] < self.price * 2**self.vain:
+        full = current is not None and len(current.layouts) >= TRACES
+        if layout is None or full or self.spent.get(layout, NEVER)[1] < self.price * 2**self.vain:
             return self._timed(model, data, layout)
         return self._attempted(model, current, data, layout)
 
@@ -238,11 +242,12 @@ class Watch:
         if self.strict:
             self.snapshot.note_generators(function)
             owner = getattr(called, "__self__", None)
-            found = honesty.effects(function, {} if owner is None else {function.__code__.co_varnames[0]: owner})
+            known = {} if owner is None else {function.__code__.co_varnames[0]: owner}
+            found = effects(function, known)
             if found:
                 line, text = found[0]
                 file = os.path.basename(function.__code__.co_filename)
-                raise Refused(f"{file}:{line} `{text}` changes what is outside of the step, which happens only while code runs line by line")
+                raise Refused(f"{file}:{line} {text} changes what is outside of the step, which happens only while code runs line by line")
 
     def end(self):
         """The Python code has come to its end."""
@@ -257,6 +262,45 @@ class Watch:
                 file, _, line = node.line.rpartition(":")
                 raise Refused(f"{os.path.basename(file)}:{line} the shape of what {node.label} gives depends on elements")
         self.ended = True
+
+
+def effects(function, known):
+    """``(line, text)`` of statements of a function that are meant to happen at each step and would not in compiled code.
+
+    Args:
+        function: the function.
+        known: some of its arguments by name.
+    """
+    try:
+        tree, _ = definition(function.__code__, function.__globals__)
+    except LookupError:  # there is no source to read
+        return effects_of_code(function.__code__)
+    found = [(line, f"`{text}`") for line, text in honesty.effects(function, known)]
+    scene = honesty._Scene(function, tree, known)
+    for node in ast.walk(tree):
+        name = names.dotted(node.value.func) if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call) else None
+        called = honesty.UNKNOWN if name is None else scene.resolved(name)
+        if called is not honesty.UNKNOWN and is_foreign(called):
+            found.append((node.lineno, f"`{ast.unparse(node)}`"))
+    return found
+
+
+def is_foreign(called):
+    """True for a logger, a debugger, a progress bar: what another package gives, called for its effect."""
+    if honesty.written(called) is not None or isinstance(called, type):
+        return False
+    module = getattr(called, "__module__", None) or getattr(type(called), "__module__", "")
+    return called is breakpoint or module.partition(".")[0] not in ("eagerdl", "builtins")
+
+
+def effects_of_code(code):
+    """As `effects`, from the bytecode: what might change something else."""
+    for instruction in dis.get_instructions(code):
+        name, what = instruction.opname, instruction.argval
+        if (name in ("STORE_ATTR", "DELETE_ATTR", "STORE_GLOBAL", "STORE_SUBSCR", "DELETE_SUBSCR") or what in names.MUTATORS
+                or what == "print" or (name == "STORE_DEREF" and what in code.co_freevars)):  # fmt: skip
+            return [(code.co_firstlineno, f"{code.co_name} has no source to be read and")]
+    return []
 
 
 def has_to_run_eagerly():

@@ -57,9 +57,9 @@ class Trainer:
             run_eagerly: True runs everything line by line, functions made with `edl.function` too: to debug, or to print.
             steps_per_execution: how many steps callbacks see as one: they are told where it begins and where it ends.
             jit_compile: whether steps are compiled by `edl.function`, with the same bits. "auto" compiles a step that has run
-                line by line for a second, and again for batches of another shape, or after attributes of layers have changed,
-                once they have taken as long as that takes; a step that cannot be compiled goes on line by line, and one
-                message says why. True compiles at once, and raises where that is impossible. False never does.
+                line by line for two seconds; batches of another shape, and a model whose attributes were changed, once they
+                have taken as long as that takes. A step that cannot be compiled goes on line by line, and one message says
+                why. True compiles at once, and raises where that is impossible. False never does.
             auto_scale_loss: whether float16 policies get an optimizer that scales the loss.
 
         Raises:
