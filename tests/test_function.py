@@ -278,6 +278,21 @@ def test_assignments_from_outside_are_seen():
     assert f(x).tolist() == [10.0, 12.0]
 
 
+def test_variables_that_hold_views():
+    v = edl.Variable(np.zeros((3, 2), "float32"))
+
+    @edl.function
+    def f():
+        v.assign_add(v * 2)
+        return edl.sum(v, 0)
+
+    x = np.arange(6.0, dtype="float32").reshape(3, 2)
+    for view in (x[::-1], np.broadcast_to(x[:1], (3, 2)), x.reshape(2, 3).T):
+        v.assign(edl.convert_to_tensor(view))
+        for k in range(1, 4):
+            assert np.array_equal(f(), (view * np.float32(3**k)).sum(0))
+
+
 def test_swapped_and_chained_assignments():
     a, b, c = edl.Variable([1.0, 2.0]), edl.Variable([3.0, 4.0]), edl.Variable([0.0, 0.0])
 

@@ -7,6 +7,7 @@ has happened. Operators of `Tensor` are the bound functions themselves.
 
 import functools
 import inspect
+from typing import Any
 
 import numpy as np
 
@@ -20,7 +21,7 @@ from eagerdl.variable import Variable
 ndarray, generic, asarray = np.ndarray, np.generic, np.asarray
 MISSING = object()
 ON_CPU = {ndarray}  # the types of arrays that live there
-as_a_whole = None  # set by `jit`: how an op runs under tracing whose forward looks at elements
+as_a_whole: Any = None  # set by `jit`: how an op runs under tracing whose forward looks at elements
 recorders = []  # one entry per tape that records now, in any thread; while it is empty nothing is looked up
 
 

@@ -10,10 +10,14 @@ import numpy as np
 from eagerdl import config, tree
 from eagerdl.autograd import graph as recordings
 from eagerdl.errors import ArgumentError, ShapeError, TracingError, TracingWarning
-from eagerdl.jit import explain, honesty, printing
+from eagerdl.jit import (
+    control,  # noqa: F401  (loops and branches find it)
+    explain,
+    honesty,
+    printing,
+)
 from eagerdl.jit import trace as tracing
 from eagerdl.jit.backward import DifferentiableFunction
-from eagerdl.jit import control  # noqa: F401  (loops and branches find it)
 from eagerdl.jit.concrete import ConcreteFunction
 from eagerdl.jit.convert import convert
 from eagerdl.jit.interpreter import ShapeChanged

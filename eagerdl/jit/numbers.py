@@ -3,7 +3,7 @@
 import numpy as np
 
 from eagerdl.errors import TracingError
-from eagerdl.tensor import Tensor, from_array
+from eagerdl.tensor import Tensor
 
 
 class NeedsValue(BaseException):

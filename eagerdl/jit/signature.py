@@ -12,7 +12,6 @@ from eagerdl.jit.numbers import Number
 from eagerdl.tensor import Tensor, to_array
 from eagerdl.variable import Variable
 
-
 LARGE = 1 << 53  # numbers above it would not be what they are in float64
 
 

@@ -73,6 +73,9 @@ class Trace:
         if found is None:
             if not isinstance(array, np.ndarray):
                 raise OnGPU
+            if not is_packed(array):  # such as a reversed view that was assigned: programs keep variables in blocks of memory
+                array = array.copy("C")
+                _slots["_array"].__set__(variable, array)
             value = Value(array)
             self.graph.variables[variable] = value
             found = self.variables[variable] = Traced(self, array, value)
@@ -187,6 +190,16 @@ class Trace:
         self.alive = False
         self.variables, self.memos, self.known = {}, {}, {}
 
+
+
+def is_packed(array):
+    """True if an array fills a block of memory, in whatever order of axes."""
+    step = array.itemsize
+    for n, stride in sorted(zip(array.shape, array.strides), key=lambda pair: pair[1]):
+        if n != 1 and stride != step:
+            return array.size == 0
+        step *= n
+    return True
 
 
 def leaves(tree):

@@ -5,13 +5,15 @@ the real array too, so that a traced function runs while it is traced: shapes, d
 never guessed. What depends on the elements themselves is refused, since the next call will have others.
 """
 
+from typing import Any
+
 import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
 from eagerdl.devices import StandIn
 from eagerdl.errors import TracingError
-from eagerdl.jit.running import current
 from eagerdl.jit.graph import CALL, ELEMENTWISE, REDUCE, VIEW, is_gufunc
+from eagerdl.jit.running import current
 
 
 class Traced(NDArrayOperatorsMixin, StandIn):
@@ -143,49 +145,10 @@ class Traced(NDArrayOperatorsMixin, StandIn):
         axes = axes[0] if len(axes) == 1 and not isinstance(axes[0], int) else axes or None
         return call(np.transpose, (self, axes), {}, VIEW)
 
-    def _view_method(name):  # noqa: N805
-        def method(self, *args, **named):
-            return call(getattr(np, name), (self, *args), named, VIEW)
-
-        return method
-
-    swapaxes, squeeze, ravel, diagonal = map(_view_method, ("swapaxes", "squeeze", "ravel", "diagonal"))
-
     def view(self, dtype=None):
         if dtype is None:
             self._refuse()
         return call(view_as, (self, np.dtype(dtype)), {}, VIEW)
-
-    def _reduction(ufunc):  # noqa: N805
-        def method(self, axis=None, dtype=None, out=None, keepdims=False, **named):
-            return self._into(out, reduce(ufunc, self, axis, dtype, keepdims, **named))
-
-        return method
-
-    sum, prod = _reduction(np.add), _reduction(np.multiply)
-
-    def _extreme(ufunc):  # noqa: N805
-        def method(self, axis=None, out=None, keepdims=False, **named):
-            return self._into(out, reduce(ufunc, self, axis, None, keepdims, **named))
-
-        return method
-
-    max, min, any, all = map(_extreme, (np.maximum, np.minimum, np.logical_or, np.logical_and))
-
-    def _method(name):  # noqa: N805
-        function = getattr(np.ndarray, name)
-
-        def method(self, *args, out=None, **named):
-            return self._into(out, call(function, (self, *args), named))
-
-        return method
-
-    argmax, argmin, argsort, cumsum, cumprod, mean, round, take, repeat, nonzero, trace_, dot, searchsorted, flatten, compress = map(
-        _method,
-        ("argmax", "argmin", "argsort", "cumsum", "cumprod", "mean", "round", "take", "repeat", "nonzero", "trace", "dot",
-         "searchsorted", "flatten", "compress"),
-    )  # fmt: skip
-    std, var, choose, argpartition = map(_method, ("std", "var", "choose", "argpartition"))
 
     def clip(self, min=None, max=None, out=None):
         if min is None or max is None:
@@ -200,15 +163,11 @@ class Traced(NDArrayOperatorsMixin, StandIn):
 
     conjugate = conj
 
-    def _part(name):  # noqa: N805
-        return property(lambda self: call(getattr(np, name), (self,), {}, VIEW))
-
-    real, imag = _part("real"), _part("imag")
     T = property(transpose)
     mT = property(lambda self: self.swapaxes(-1, -2))
 
 
-CLIP = np._core.umath.clip  # the ufunc behind np.clip
+CLIP: Any = vars(np._core.umath)["clip"]  # the ufunc behind np.clip
 # Functions of NumPy that ask for no elements.
 ABOUT = frozenset(("shape", "ndim", "size", "result_type", "can_cast", "iscomplexobj", "isrealobj", "may_share_memory",
                    "shares_memory", "broadcast_shapes"))  # fmt: skip
@@ -220,6 +179,43 @@ VIEWS = frozenset(("reshape", "transpose", "permute_dims", "matrix_transpose", "
                    "moveaxis", "rollaxis", "ravel", "atleast_1d", "atleast_2d", "atleast_3d", "flip", "fliplr", "flipud", "rot90",
                    "diagonal", "real", "imag", "split", "array_split", "hsplit", "vsplit", "dsplit", "broadcast_arrays", "unstack",
                    "sliding_window_view"))  # fmt: skip
+
+
+# -- methods that are alike ----------------------------------------------------------------------------
+
+
+def _viewing(function):
+    """A method that gives other strides over the same memory."""
+    return lambda self, *args, **named: call(function, (self, *args), named, VIEW)
+
+
+def _reducing(ufunc, typed):
+    """A method that is the reduction of a ufunc; sums and products take a dtype, extremes none."""
+
+    def typed_method(self, axis=None, dtype=None, out=None, keepdims=False, **named):
+        return self._into(out, reduce(ufunc, self, axis, dtype, keepdims, **named))
+
+    def method(self, axis=None, out=None, keepdims=False, **named):
+        return self._into(out, reduce(ufunc, self, axis, None, keepdims, **named))
+
+    return typed_method if typed else method
+
+
+def _calling(function):
+    """A method that stays a call of NumPy's own."""
+    return lambda self, *args, out=None, **named: self._into(out, call(function, (self, *args), named))
+
+
+for _name in ("swapaxes", "squeeze", "ravel", "diagonal"):
+    setattr(Traced, _name, _viewing(getattr(np, _name)))
+for _name in ("real", "imag"):
+    setattr(Traced, _name, property(_viewing(getattr(np, _name))))
+for _name, _ufunc, _typed in (("sum", np.add, True), ("prod", np.multiply, True), ("max", np.maximum, False),
+                              ("min", np.minimum, False), ("any", np.logical_or, False), ("all", np.logical_and, False)):  # fmt: skip
+    setattr(Traced, _name, _reducing(_ufunc, _typed))
+for _name in ("argmax", "argmin", "argsort", "argpartition", "choose", "compress", "cumprod", "cumsum", "dot", "flatten", "mean",
+              "nonzero", "repeat", "round", "searchsorted", "std", "take", "var"):  # fmt: skip
+    setattr(Traced, _name, _calling(getattr(np.ndarray, _name)))
 
 
 # -- the calls that nodes make ----------------------------------------------------------------------

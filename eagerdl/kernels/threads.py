@@ -131,7 +131,7 @@ def _openblas():
     return None
 
 
-class one_blas_thread:  # noqa: N801 (a context manager)
+class one_blas_thread:
     """A context in which NumPy's BLAS uses one thread."""
 
     def __enter__(self):
