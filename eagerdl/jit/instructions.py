@@ -1,8 +1,8 @@
 """`Body`: the graph of a loop as a list of instructions that compiled code runs through, without Python in between.
 
-An instruction is six words. Its kinds are those of `loops.DRIVER`: a kernel, the loop of a ufunc, a copy, a kernel that may fail. What
-is not fused has a function here that writes its instructions, one for each kind of call (`WRITERS`). Bodies with a call that
-has none are refused by `NotDriven`.
+An instruction is six words. Its kinds are those of `loops.DRIVER`: a kernel, the loop of a ufunc, a copy, a kernel that may fail.
+What is not fused has a function here that writes its instructions, one for each kind of call (`WRITERS`). Bodies with a call
+that has none are refused by `NotDriven`.
 
 All arrays of a body stand still. Where a table or an instruction holds the address of one, `Body.addresses` says so, so that
 `loops` can let it move along an axis.
@@ -89,7 +89,8 @@ class Body(Program):
             step = self.steps[number[new]] if new in number else None
             if step is None or step.region is None or news.count(new) > 1 or new in self.collected:
                 continue
-            if old in news or old in roots or new in roots or (new.strides, new.shape, new.dtype) != (old.strides, old.shape, old.dtype):
+            same = (new.strides, new.shape, new.dtype) == (old.strides, old.shape, old.dtype)
+            if not same or old in news or old in roots or new in roots:
                 continue
             region = step.region
             if region.level(new) != FULL or region.axes[new] != region.identity or last.get(old, -1) > number[new]:
@@ -363,7 +364,8 @@ def _gather(body, node):
         key = key[0]
     parts = key if isinstance(key, tuple) else (key,)
     if all(part is None or part is Ellipsis or type(part) in (int, slice) for part in parts):
-        body.copy(body.place(out), (x, body.place(x)[1][parts if Ellipsis in parts else (*parts, ...)]))  # a number, which is no view
+        parts = parts if Ellipsis in parts else (*parts, ...)  # with dots it is a view, not a number
+        body.copy(body.place(out), (x, body.place(x)[1][parts]))
         return
     given, index, to = body.place(x), body.place(key), body.place(out)
     if index[1].ndim or index[1].dtype.kind not in "iu" or to[1].dtype.itemsize not in (1, 2, 4, 8):

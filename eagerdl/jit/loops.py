@@ -69,7 +69,8 @@ class Loop:
         reverse: whether it begins at the end of the arrays.
         flag: the place of a carried bool that says whether to go on; None for always.
 
-    Calling it with the first carried values, the arrays and what stays the same gives the last carried values and the collected rows.
+    Calling it with the first carried values, the arrays and what stays the same gives the last carried values and the collected
+    rows.
     """
 
     __name__ = "loop"
@@ -203,7 +204,7 @@ class Driven:
                 continue
             given, early = body.place(value), value in self.carried
             before = len(body.code)
-            words = body.copy((None, np.ndarray(given[1].shape, given[1].dtype, np.empty(max(given[1].nbytes, 1), np.uint8))), given)
+            words = body.copy((None, np.empty(given[1].shape, given[1].dtype)), given)  # it goes elsewhere at each run
             if words is None:
                 raise NotDriven
             self.targets.append((words, place))
@@ -219,7 +220,8 @@ class Driven:
             if body.partners.get(new) is old or old in self.chains:
                 continue
             given = body.place(new)
-            if not set(self.carried).isdisjoint(body._roots(new)) or new in body.partners:  # it may be overwritten before it is read
+            # It may be overwritten before it is read.
+            if not set(self.carried).isdisjoint(body._roots(new)) or new in body.partners:
                 room = np.empty(new.shape, new.dtype)
                 body.tables.append(room)
                 body.copy((None, room), given)
@@ -273,12 +275,16 @@ class Driven:
                 moves.append((place, first + ahead * stride, stride))
         moves = np.array(moves or [(0, 0, 0)], np.int64)
         flag = 0 if self.flag is None else native.address(self.body.arrays[self.carried[self.flag]])
-        return np.array([n, native.address(self.instructions), len(self.instructions) // WORDS - 1, native.address(moves), len(self.moves),
-                         flag, 0, native.NOWHERE], np.int64), moves  # fmt: skip
+        count = len(self.instructions) // WORDS - 1
+        words = [n, native.address(self.instructions), count, native.address(moves), len(self.moves), flag, 0, native.NOWHERE]
+        return np.array(words, np.int64), moves
 
     def rooms(self, n):
         """Arrays for the collected rows of n runs; those of chains have a row more."""
-        return [self._room((n + (place in self.extra), *value.shape), value.dtype, place) for place, value in enumerate(self.collected)]
+        return [
+            self._room((n + (place in self.extra), *value.shape), value.dtype, place)
+            for place, value in enumerate(self.collected)
+        ]
 
     def _room(self, shape, dtype, place):
         """An array: that of the last call, if nobody has it or a view of it any more."""
@@ -289,11 +295,15 @@ class Driven:
 
     def _begin(self, rooms, n):
         """Where the first values of what is carried go."""
-        return [rooms[self.chains[old]][n if self.reverse else 0, ...] if old in self.chains else self.body.arrays[old] for old in self.carried]
+        return self._carried_in(rooms, n if self.reverse else 0)
 
     def _end(self, rooms, n):
         """Where the last values of what is carried are."""
-        return [rooms[self.chains[old]][0 if self.reverse else n, ...] if old in self.chains else self.body.arrays[old] for old in self.carried]
+        return self._carried_in(rooms, 0 if self.reverse else n)
+
+    def _carried_in(self, rooms, row):
+        """The arrays of what is carried: a row of a room for chains."""
+        return [rooms[self.chains[old]][row, ...] if old in self.chains else self.body.arrays[old] for old in self.carried]
 
     def _rows_of(self, rooms, n):
         """The collected rows without those that are only carried."""
@@ -317,7 +327,7 @@ class Driven:
             np.copyto(place, array)
         pieces = []
         while True:
-            table, moves = self.table(n, along, rooms)
+            table, _moves = self.table(n, along, rooms)  # both have to live until it has run
             self.run.run(native.address(table))
             done = int(table[6])
             if done < 0:
@@ -345,7 +355,7 @@ class Driven:
 
     def join(self, outer, node):
         """Becomes an instruction of another body."""
-        body, count, values = self.body, self.count, node.args
+        count, values = self.count, node.args
         along = [outer.place(value) for value in values[count : count + self.along]]
         if any(not is_dense(array) for _, array in along) or (self.loop.length is None and not along and self.collected):
             raise NotDriven

@@ -9,15 +9,13 @@ import time
 
 import numpy as np
 
-from eagerdl.errors import TracingError
 from eagerdl.jit import compiler, emit, native
 from eagerdl.jit.fuse import FULL, regions_of
 from eagerdl.jit.graph import CALL, ELEMENTWISE, REDUCE, VIEW, Value, is_gufunc
 from eagerdl.jit.interpreter import Interpreter, ShapeChanged
-from eagerdl.jit.lines import blame, place
+from eagerdl.jit.lines import blame
 from eagerdl.jit.memory import Arena, block, extent, is_held, pin
 from eagerdl.kernels import threads
-
 
 # Rough speeds by which kernels are split between threads, and how many seconds of work a thread has to get.
 BYTES_PER_SECOND, CALLS_PER_SECOND, WORTH_A_THREAD = 8e9, 5e8, 100e-6

@@ -51,7 +51,9 @@ def column_of(node):
 def parts_of(value):
     """(axis, parts) if a value is a stack of a few row-major values, else None."""
     node = value.node
-    if node is None or node.function not in (np.concatenate, np.stack) or not is_row_major(value) or not 1 < len(node.args[0]) <= PARTS:
+    if node is None or node.function not in (np.concatenate, np.stack):
+        return None
+    if not is_row_major(value) or not 1 < len(node.args[0]) <= PARTS:
         return None
     parts, *axis = node.args
     axis = axis[0] if axis else node.named.get("axis", 0)
@@ -156,7 +158,7 @@ class _Apart:
         if len(node.outputs) != 1 or not is_row_major(out) or out.dtype not in NAMES:
             return False
         axis = self._axis_of(node, out)
-        if axis is None and not any(value in self.parts for value in node.inputs) and all(value.dtype in NAMES for value in node.inputs):
+        if axis is None and all(value not in self.parts and value.dtype in NAMES for value in node.inputs):
             axis = self.wanted.get(out)
         if axis is None:
             return self._on_parts(node)

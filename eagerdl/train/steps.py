@@ -16,14 +16,14 @@ import weakref
 
 import numpy as np
 
-from eagerdl import config
+from eagerdl import config, tree
 from eagerdl.autograd import graph as recordings
 from eagerdl.errors import NUMPY_FOLDER, PACKAGE_FOLDER, EagerdlError
 from eagerdl.jit import function, honesty, names
 from eagerdl.jit import trace as tracing
 from eagerdl.jit.convert import definition, watchers
 from eagerdl.jit.graph import values_in
-from eagerdl.jit.traced import getitem
+from eagerdl.jit.traced import Traced, getitem
 from eagerdl.messages import print_message
 from eagerdl.nn import calls
 from eagerdl.tensor import Tensor, batches
@@ -188,7 +188,7 @@ class Traced:
         def step(data):
             out = calls.converted(getattr(model(), name))(data)
             if watches and tracing.current() is not None:
-                watches[-1].end()
+                watches[-1].end(out)
             return out
 
         step.__name__ = step.__qualname__ = name
@@ -249,15 +249,15 @@ class Watch:
                 file = os.path.basename(function.__code__.co_filename)
                 raise Refused(f"{file}:{line} {text} changes what is outside of the step, which happens only while code runs line by line")
 
-    def end(self):
-        """The Python code has come to its end."""
+    def end(self, out):
+        """The Python code has come to its end, and returns `out`."""
         if self.strict:
             if self.snapshot.has_drawn():
                 raise Refused("it draws from a random generator of NumPy or Python, which compiled code does not; use edl.random")
             change = self.snapshot.difference()
             if change is not None:
                 raise Refused(f"it assigns {change}, which compiled code does not")
-            node = of_elements(tracing.current().graph)
+            node = of_elements(tracing.current().graph, out)
             if node is not None:
                 file, _, line = node.line.rpartition(":")
                 raise Refused(f"{os.path.basename(file)}:{line} the shape of what {node.label} gives depends on elements")
@@ -272,12 +272,12 @@ def effects(function, known):
         known: some of its arguments by name.
     """
     try:
-        tree, _ = definition(function.__code__, function.__globals__)
+        syntax, _ = definition(function.__code__, function.__globals__)
     except LookupError:  # there is no source to read
         return effects_of_code(function.__code__)
     found = [(line, f"`{text}`") for line, text in honesty.effects(function, known)]
-    scene = honesty._Scene(function, tree, known)
-    for node in ast.walk(tree):
+    scene = honesty._Scene(function, syntax, known)
+    for node in ast.walk(syntax):
         name = names.dotted(node.value.func) if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call) else None
         called = honesty.UNKNOWN if name is None else scene.resolved(name)
         if called is not honesty.UNKNOWN and is_foreign(called):
@@ -313,12 +313,18 @@ SELECTING = frozenset(("argwhere", "compress", "extract", "flatnonzero", "nonzer
                        "unique_inverse", "unique_values"))  # fmt: skip
 
 
-def of_elements(graph):
-    """The first call of a graph whose shape depends on elements: it could have another one at each step; None if there is none."""
-    for node in graph.nodes:
-        by_mask = node.function is getitem and any(value.dtype == bool for value in values_in(node.args[1]))
-        if by_mask or node.label in SELECTING or (node.label == "repeat" and len(node.inputs) > 1):
-            return node
+def of_elements(graph, out):
+    """The last call of a graph whose shape depends on elements, and that `out` or a variable depends on: it could give another shape
+    at each step. None if there is none.
+    """
+    arrays = [getattr(leaf, "_array", None) for leaf in tree.flatten(out)[0]]
+    needed = {*graph.writes.values(), *[array.value for array in arrays if isinstance(array, Traced)]}
+    for node in reversed(graph.nodes):
+        if not needed.isdisjoint(node.outputs):
+            needed.update(node.inputs)
+            by_mask = node.function is getitem and any(value.dtype == bool for value in values_in(node.args[1]))
+            if by_mask or node.label in SELECTING or (node.label == "repeat" and len(node.inputs) > 1):
+                return node
     return None
 
 
