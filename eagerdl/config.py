@@ -88,7 +88,8 @@ def functions_run_eagerly():
     return _functions_run_eagerly or bool(_reasons_to_run_eagerly)
 
 
-_reasons_to_run_eagerly: list[Any] = []  # what asks for it for a while: models that are to run eagerly, observers of ops
+# What asks for it for a while: models that are to run eagerly, observers of ops.
+_reasons_to_run_eagerly: list[Any] = []
 
 
 @_contextlib.contextmanager

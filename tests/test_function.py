@@ -41,7 +41,12 @@ def test_structures_come_back_as_they_were_made():
     @edl.function
     def f(batch, pair, scale=2.0, *, shift=None):
         x = batch["x"][0] * scale
-        return {"sum": edl.sum(x), "rest": (x, [batch["x"][1]], None, "text"), "named": Named(x, 1), "pair": dataclasses.replace(pair, first=x)}
+        return {
+            "sum": edl.sum(x),
+            "rest": (x, [batch["x"][1]], None, "text"),
+            "named": Named(x, 1),
+            "pair": dataclasses.replace(pair, first=x),
+        }
 
     x, y = normal(2, 3), normal(4)
     for out in twice(f, {"x": (x, y)}, Pair(x), shift=[x]):
@@ -49,7 +54,9 @@ def test_structures_come_back_as_they_were_made():
         assert np.array_equal(out["rest"][1][0], y)
         assert out["rest"][2:] == (None, "text")
         assert type(out["named"]) is Named and out["named"].y == 1
-        assert type(out["pair"]) is Pair and out["pair"].second == 3 and np.array_equal(out["pair"].first, out["rest"][0])
+        assert (
+            type(out["pair"]) is Pair and out["pair"].second == 3 and np.array_equal(out["pair"].first, out["rest"][0])
+        )
     assert f.experimental_get_tracing_count() == 1
 
 
@@ -598,7 +605,9 @@ def test_empty_and_scalar_arrays(shape):
         assert all(map(np.array_equal, out, f(x)))
 
 
-@pytest.mark.parametrize("view", [lambda x: x.T, lambda x: x[::2], lambda x: x[:, ::-1], lambda x: np.broadcast_to(x[:1], x.shape)])
+@pytest.mark.parametrize(
+    "view", [lambda x: x.T, lambda x: x[::2], lambda x: x[:, ::-1], lambda x: np.broadcast_to(x[:1], x.shape)]
+)
 def test_layouts_in_memory_are_kept_apart(view):
     array = np.random.default_rng(0).standard_normal((6, 6)).astype("float32")
     x = edl.Tensor._pack([edl.constant(array)])[0]

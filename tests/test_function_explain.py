@@ -24,6 +24,12 @@ def show(*args, **named):
     edl.print(*args, output_stream=sys.stdout, **named)
 
 
+@pytest.fixture(autouse=True)
+def wide(monkeypatch):
+    """Reports are laid out for a terminal of one width, whatever runs the tests."""
+    monkeypatch.setenv("COLUMNS", "160")
+
+
 def here():
     """The number of the caller's line."""
     return sys._getframe(1).f_lineno
@@ -57,7 +63,13 @@ def test_tensors_are_shown_by_their_elements(x, text, capsys):
 
 
 def test_other_dtypes_are_shown_by_their_elements_too(capsys):
-    show(edl.constant([1.5, 2.0], dtype="bfloat16"), edl.Variable(3), np.float32(2), np.arange(2), edl.constant(1.5, "bfloat16"))
+    show(
+        edl.constant([1.5, 2.0], dtype="bfloat16"),
+        edl.Variable(3),
+        np.float32(2),
+        np.arange(2),
+        edl.constant(1.5, "bfloat16"),
+    )
     assert capsys.readouterr().out == "[1.5 2] 3 2 [0 1] 1.5\n"
 
 
@@ -563,9 +575,13 @@ def test_eager_functions_are_not_reported():
     ],
 )
 def test_many_traces_for_one_argument_are_warned_of_once(arguments, cause, remedy):
-    step = edl.function(lambda x, name: x * edl.ones([name + 1]) if isinstance(name, int | edl.Tensor) else x, autograph=False)
+    step = edl.function(
+        lambda x, name: x * edl.ones([name + 1]) if isinstance(name, int | edl.Tensor) else x, autograph=False
+    )
     (found,) = recorded(lambda: [step(*one) for one in arguments])
-    assert re.search(rf"^\[<lambda>\] .*; {cause}.* has caused 10 of them, the last one since .*; .*{remedy}", str(found.message))
+    assert re.search(
+        rf"^\[<lambda>\] .*; {cause}.* has caused 10 of them, the last one since .*; .*{remedy}", str(found.message)
+    )
     assert found.filename == __file__
     assert step.experimental_get_tracing_count() == 14
 
@@ -609,14 +625,18 @@ def test_errors_of_compiled_code_name_the_line_of_the_user(jit_compile):
     line = here() - 4
     x = edl.ones((3, 4))
     step(x, edl.constant([0, 1, 2]))
-    with pytest.raises(RangeError, match=r"\[sparse_categorical_crossentropy\] labels must lie between 0 and 3") as caught:
+    with pytest.raises(
+        RangeError, match=r"\[sparse_categorical_crossentropy\] labels must lie between 0 and 3"
+    ) as caught:
         step(x, edl.constant([0, 1, 7]))
     assert caught.value.__notes__ == [
         f"in a compiled function, at test_function_explain.py:{line}: loss = edl.sparse_categorical_crossentropy(labels, y)"
     ]
     with pytest.raises(RangeError, match=r"\[take\] .*out of bounds") as caught:
         step(x, edl.constant([0, 1, 3]))
-    assert caught.value.__notes__ == [f"in a compiled function, at test_function_explain.py:{line + 1}: rows = edl.take(x, labels, axis=0)"]
+    assert caught.value.__notes__ == [
+        f"in a compiled function, at test_function_explain.py:{line + 1}: rows = edl.take(x, labels, axis=0)"
+    ]
     step(x, edl.constant([0, 1, 2]))  # and it goes on
 
 
@@ -713,9 +733,15 @@ def test_before_the_first_trace_all_say_what_to_do(name, tmp_path):
     step, _ = model_step()
     if name == "explain":
         text = step.explain()
-        assert text.startswith("step (test_function_explain.py:") and "not traced" in text and "get_concrete_function" in text
+        assert (
+            text.startswith("step (test_function_explain.py:")
+            and "not traced" in text
+            and "get_concrete_function" in text
+        )
         return
-    with pytest.raises(TracingError, match=rf"\[step.{name}\] .*not called yet.*; call it, or step.get_concrete_function"):
+    with pytest.raises(
+        TracingError, match=rf"\[step.{name}\] .*not called yet.*; call it, or step.get_concrete_function"
+    ):
         getattr(step, name)()
 
 
@@ -751,7 +777,10 @@ def test_the_graph_names_what_comes_in_and_goes_out():
     step, _ = model_step()
     step(*arguments())
     text = step.graph()
-    assert re.search(r"inputs\n  t0 = x +float32\[8, 3\]\n  t1 = y +float32\[8, 4\]\nvariables\n  t2 = kernel +float32\[3, 4\] +written", text)
+    assert re.search(
+        r"inputs\n  t0 = x +float32\[8, 3\]\n  t1 = y +float32\[8, 4\]\nvariables\n  t2 = kernel +float32\[3, 4\] +written",
+        text,
+    )
     assert re.search(r"  t3 = matmul\(t0, t2\) +float32\[8, 4\] +test_function_explain.py:\d+\n", text)
     assert re.search(r"outputs\n(.*\n)+  kernel := t\d+ +float32\[3, 4\]", text)
     assert re.search(r"step: the body of loop f\d+\n    inputs\n", text)
@@ -857,7 +886,9 @@ def test_interpreted_functions_are_shown_as_calls(tmp_path):
     step(edl.ones((4, 3)))
     assert "NumPy runs 7 calls one after another, since jit_compile=False." in step.explain()
     assert re.search(r"  time +[\d.]+ [mu]s\n", step.explain(edl.ones((4, 3))))
-    assert step.source().startswith("# <lambda>: NumPy runs the calls one after another, since jit_compile=False\ninputs\n")
+    assert step.source().startswith(
+        "# <lambda>: NumPy runs the calls one after another, since jit_compile=False\ninputs\n"
+    )
     assert "exp" in step.graph("dot") and "cluster" not in step.graph("dot")
     step.plot(tmp_path / "a.svg")
 
@@ -878,7 +909,11 @@ def test_numbers_without_a_value_are_named():
     for rate in (0.1, 0.2, 0.3):
         step(edl.ones(2), rate)
     text = step.explain()
-    assert "traced without their value: rate." in text and "2  rate was 0.1 and is a float" in text and "rate float64[]" in text
+    assert (
+        "traced without their value: rate." in text
+        and "2  rate was 0.1 and is a float" in text
+        and "rate float64[]" in text
+    )
 
 
 def test_functions_without_a_source_say_why_their_ifs_are_pythons():
@@ -907,6 +942,12 @@ def test_calls_that_are_not_fused_say_why(function, x, how):
 
 
 def test_numbers_in_words():
-    assert [explain.bytes_text(n) for n in (0, 1023, 1024, 3 << 20, 5 << 30)] == ["0 B", "1023 B", "1.0 KB", "3.0 MB", "5.0 GB"]
+    assert [explain.bytes_text(n) for n in (0, 1023, 1024, 3 << 20, 5 << 30)] == [
+        "0 B",
+        "1023 B",
+        "1.0 KB",
+        "3.0 MB",
+        "5.0 GB",
+    ]
     assert [explain.seconds_text(s) for s in (2.0, 0.0031, 4.2e-6)] == ["2.0 s", "3.1 ms", "4.2 us"]
     assert explain.ranges({7, 3, 5, 6}) == "3, 5-7" and explain.count_text(1, "call") == "1 call"

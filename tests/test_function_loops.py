@@ -149,7 +149,14 @@ def viterbi(transitions, emissions):
 def extremes(x):
     def step(c, row):
         row = row + c
-        return c + 0.1, (edl.max(row, 0), edl.min(row, 0), edl.argmax(row, 0), edl.argmin(row, 1), edl.argmax(row), edl.sum(row, 0))
+        return c + 0.1, (
+            edl.max(row, 0),
+            edl.min(row, 0),
+            edl.argmax(row, 0),
+            edl.argmin(row, 1),
+            edl.argmax(row),
+            edl.sum(row, 0),
+        )
 
     return edl.scan(step, edl.constant(0.0), x)
 
@@ -196,11 +203,15 @@ def nested_deep(x):
 
 
 def nested_zero(x):
-    return edl.scan(lambda c, x: (edl.fori_loop(0, edl.cast(x[0] > 0, "int32") * 3, lambda i, c: c * 0.5 + x, c), c), x[0], x)
+    return edl.scan(
+        lambda c, x: (edl.fori_loop(0, edl.cast(x[0] > 0, "int32") * 3, lambda i, c: c * 0.5 + x, c), c), x[0], x
+    )
 
 
 def until(x):
-    return edl.while_loop(lambda i, x: (i < 50) & (edl.sum(x) < 100.0), lambda i, x: (i + 1, x * 1.3), (edl.constant(0), x))
+    return edl.while_loop(
+        lambda i, x: (i < 50) & (edl.sum(x) < 100.0), lambda i, x: (i + 1, x * 1.3), (edl.constant(0), x)
+    )
 
 
 def never(x):
@@ -288,7 +299,9 @@ def test_extremes_of_other_dtypes(dtype):
     x = edl.constant(np.random.default_rng(0).integers(0, 4, (4, 3, 5)).astype(dtype))
 
     def run(x):
-        return edl.scan(lambda c, x: (c, (edl.max(x, 0), edl.min(x, 0), edl.argmax(x, 0), edl.argmin(x, 1))), x[0, 0, 0], x)
+        return edl.scan(
+            lambda c, x: (c, (edl.max(x, 0), edl.min(x, 0), edl.argmax(x, 0), edl.argmin(x, 1))), x[0, 0, 0], x
+        )
 
     assert_same(edl.function(run)(x), run(x))
 
@@ -407,7 +420,9 @@ OPERATIONS = {
 
 @settings(max_examples=40, deadline=None, phases=[Phase.explicit, Phase.generate])
 @given(
-    st.lists(st.tuples(st.sampled_from(sorted(OPERATIONS)), st.integers(0, 9), st.integers(0, 9)), min_size=1, max_size=6),
+    st.lists(
+        st.tuples(st.sampled_from(sorted(OPERATIONS)), st.integers(0, 9), st.integers(0, 9)), min_size=1, max_size=6
+    ),
     st.lists(st.integers(0, 9), min_size=5, max_size=5),
     st.booleans(),
     st.integers(0, 4),
@@ -458,7 +473,9 @@ def test_random_bodies_of_stacks(calls, ends, reverse):
         def step(carry, x):
             values = [*carry, x, captured]
             for name, i, j in calls:
-                values.append(edl.clip(COLUMNS[name](values[-1 - i % len(values)], values[-1 - j % len(values)]), -3.0, 3.0))
+                values.append(
+                    edl.clip(COLUMNS[name](values[-1 - i % len(values)], values[-1 - j % len(values)]), -3.0, 3.0)
+                )
             a, b, *rows = [values[-1 - i % len(values)] for i in ends]
             return (a, b), rows
 

@@ -6,7 +6,6 @@ from cases.builders import Raw
 from test_ops import ROWS, find
 
 import eagerdl as edl
-from eagerdl import config
 from eagerdl.errors import TracingError
 from eagerdl.tensor import Tensor
 from eagerdl.tree import flatten

@@ -32,24 +32,37 @@ class Kernel:
         self.source, self.run, self.seconds = source, run, seconds
 
 
+_allowed = threading.local()
+
+
+@contextlib.contextmanager
+def nothing_compiled(when=True):
+    """A context in which this thread compiles no kernel that is not there already."""
+    before = getattr(_allowed, "nothing", False)
+    _allowed.nothing = when
+    try:
+        yield
+    finally:
+        _allowed.nothing = before
+
+
 class NotCompiled(Exception):
     """A kernel would have to be compiled first."""
 
 
-def kernel(source, compile=True):
+def kernel(source):
     """The kernel with this source, a function ``kernel(P)`` in the words of `intrinsics`.
 
     Args:
         source: the text of the function.
-        compile: whether to compile it if neither this process nor the cache on disk has it.
 
     Raises:
-        NotCompiled: if it is not there and must not be compiled.
+        NotCompiled: if neither this process nor the cache on disk has it, under `nothing_compiled`.
     """
     with _lock:
         found = _loaded.get(source) or _from_disk(source)
         if found is None:
-            if not compile:
+            if getattr(_allowed, "nothing", False):
                 raise NotCompiled
             found = _compiled(source)
         _loaded[source] = found
@@ -152,7 +165,9 @@ def _machine_code(source):
     flags.error_model, flags.nrt = "numpy", False
     cpu = registry.cpu_target
     with global_compiler_lock:
-        made = compiler.compile_extra(cpu.typing_context, cpu.target_context, function, (types.int64,), types.void, flags, {})
+        made = compiler.compile_extra(
+            cpu.typing_context, cpu.target_context, function, (types.int64,), types.void, flags, {}
+        )
         made.library.finalize()
     _, kind, (code, _) = made.library.serialize_using_object_code()
     strangers = set(re.findall(r"^declare .*@([\w.$]+)\(", made.library.get_llvm_str(), re.M)) - KNOWN

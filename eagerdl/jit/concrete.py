@@ -1,6 +1,6 @@
 """`ConcreteFunction`: one trace of a function, with the program that computes it."""
 
-from eagerdl.jit.compiler import NotCompiled
+from eagerdl.jit.compiler import NotCompiled, nothing_compiled
 from eagerdl.jit.interpreter import Interpreter
 from eagerdl.jit.program import Program
 from eagerdl.tensor import from_array
@@ -27,7 +27,8 @@ class ConcreteFunction:
         self.program = Interpreter(graph)
         if compiled:
             try:
-                self.program = Program(graph, compile=not others)
+                with nothing_compiled(others):
+                    self.program = Program(graph)
             except NotCompiled:
                 self.waits = True
 

@@ -104,7 +104,12 @@ def spied(function, where, given):
         if threading.get_ident() == thread:
             for x in inputs:
                 node = x._node if isinstance(x, Tensor) and not isinstance(x, Variable) else None
-                if node is not None and node.is_watched() and isinstance(x._array, Traced) and x._array.trace is not body:
+                if (
+                    node is not None
+                    and node.is_watched()
+                    and isinstance(x._array, Traced)
+                    and x._array.trace is not body
+                ):
                     found[id(x._array)] = x
 
     with body.running(), recordings.pause(), GradientTape(persistent=True) as tape:
@@ -130,8 +135,8 @@ class Step:
         captured: the traced arrays outside that it takes besides its arguments, in the order of the inputs.
         writes: variables that it assigns -> (the place of the old value among the captured, the new value).
         forward: its graph; the inputs are its arguments and what is captured.
-        backward: the graph of its gradient; the inputs are the cotangents of the outputs, the sums so far for each of `sources`, and
-            `saved`; the outputs the cotangents of the arguments, and the new sums.
+        backward: the graph of its gradient; the inputs are the cotangents of the outputs, the sums so far for each of `sources`,
+            and `saved`; the outputs the cotangents of the arguments, and the new sums.
     """
 
     def __init__(self, function, where, given, gradient):
@@ -329,7 +334,7 @@ class _RunningLoop:
         known = dict(zip(self.arguments[self.k :], [x._array for x in self.along]))
         known |= dict(zip(stacked, made[self.k + self.collects :])) | {value: self.outside[value] for value in same}
         floats = [(*self.carried, *self.along)[i] for i in self.step.floats]
-        recordings.record(LoopDerivative(self, backward, saved, known), outputs, tuple([*floats, *self.step.sources]), ())
+        recordings.record(LoopDerivative(self, backward, saved, known), outputs, (*floats, *self.step.sources), ())
         return list(outputs)
 
     def _inputs(self):
@@ -345,7 +350,9 @@ class _RunningLoop:
         graph.inputs, graph.outputs = inputs, outputs
         count = self.k + len(self.state)
         loop = Loop(graph.without_dead_code(), count, len(self.along), self.n, self.reverse, self.flag)
-        made = _call_loop(loop, self.carried, [self.outside[v] for v in self.state], self.along, [self.outside[v] for v in self.same])
+        made = _call_loop(
+            loop, self.carried, [self.outside[v] for v in self.state], self.along, [self.outside[v] for v in self.same]
+        )
         for variable, array in zip(self.written, made[self.k : count]):
             current().write(variable, array)
         return [*made[: self.k], *made[count:]]
@@ -390,7 +397,9 @@ class LoopDerivative(Derivative):
         of_sources = graph.outputs[len(step.floats) :]
         graph.inputs = [*[cotangents[j] for j in carried], *sums, *[cotangents[j] for j in collected], *rows, *same]
         graph.outputs = [*[grads[floats[j]] for j in carried], *of_sources, *[grads[i] for i in step.floats if i >= k]]
-        backward = Loop(graph.without_dead_code(), len(carried) + len(sums), len(collected) + len(rows), loop.n, not loop.reverse)
+        backward = Loop(
+            graph.without_dead_code(), len(carried) + len(sums), len(collected) + len(rows), loop.n, not loop.reverse
+        )
         start = [self._cotangent(g, floats[j]) for j in carried] + [np.zeros_like(example(x)) for x in step.sources]
         along = [self._cotangent(g, floats[j]) for j in collected] + [self.known[value] for value in rows]
         made = [from_array(one) for one in _call_loop(backward, start, along, [self.known[value] for value in same])]
@@ -434,9 +443,13 @@ def scan(f, carry, xs, n, reverse):
 
     def step(*tensors):
         given = iter(tensors[len(first) :])
-        result = f(build_carry(list(tensors[: len(first)])), build_x([None if x is None else next(given) for x in along]))
+        result = f(
+            build_carry(list(tensors[: len(first)])), build_x([None if x is None else next(given) for x in along])
+        )
         if not isinstance(result, tuple | list) or len(result) != 2:
-            raise ArgumentError("scan", "f must return a pair (carry, y)", f"it returned {type(result).__name__}", "return carry, None")
+            raise ArgumentError(
+                "scan", "f must return a pair (carry, y)", f"it returned {type(result).__name__}", "return carry, None"
+            )
         new, _ = arrays_of(result[0])
         _check_same("scan", "the carry", first, new)
         ys, kept["build"] = flatten(result[1])
@@ -463,8 +476,13 @@ def fori_loop(lower, upper, body_fun, value):
     """`control_flow.fori_loop`, traced."""
     first, build = arrays_of(value)
     if is_traced(lower) or is_traced(upper):
-        state = while_loop(lambda i, last, *_: i < last, lambda i, last, *rest: (i + 1, last, *_leaves_of(body_fun(i, build(list(rest))))),
-                           (convert_to_tensor(lower), convert_to_tensor(upper).astype(convert_to_tensor(lower).dtype), *first), None, False)  # fmt: skip
+        first_index = convert_to_tensor(lower)
+        bounds = (first_index, convert_to_tensor(upper).astype(first_index.dtype))
+
+        def body(i, last, *rest):
+            return (i + 1, last, *_leaves_of(body_fun(i, build(list(rest)))))
+
+        state = while_loop(lambda i, last, *_: i < last, body, (*bounds, *first), None, False)
         return build(list(state[2:]))
     lower, upper = int(lower), int(upper)
     if upper <= lower:
@@ -537,7 +555,12 @@ def switch(where, index, branches, operands):
     _check_branches(where, steps)
     index = convert_to_tensor(index)
     if index.size != 1:
-        raise ShapeError(where, "a condition of one element is needed", f"got shape {index.shape}", "reduce it with edl.any or edl.all")
+        raise ShapeError(
+            where,
+            "a condition of one element is needed",
+            f"got shape {index.shape}",
+            "reduce it with edl.any or edl.all",
+        )
     made = _RunningBranches(where, steps, index.reshape(()).astype("int32"), first).run(gradient)
     made, leaves = iter(made), built[-1][1]
     columns = list(zip(*[leaves for _, leaves in built]))
@@ -561,7 +584,8 @@ def _check_branches(where, steps):
     for number, step in enumerate(steps):
         if len(step.outputs) != len(like):
             raise ArgumentError(where, "all branches must return the same structure",
-                                f"branch 0 returns {len(like)} tensors, branch {number} {len(step.outputs)}", "return as many")  # fmt: skip
+                                f"branch 0 returns {len(like)} tensors, branch {number} {len(step.outputs)}",
+                                "return as many")  # fmt: skip
         for i, (one, other) in enumerate(zip(like, step.outputs)):
             if one.shape != other.shape:
                 raise ShapeError(where, "all branches must return the same shapes",
@@ -569,7 +593,8 @@ def _check_branches(where, steps):
                                  "broadcast or pad one of them")  # fmt: skip
             if one.dtype != other.dtype:
                 raise DTypeError(where, "all branches must return the same dtypes",
-                                 f"result {i} is {one.dtype} in branch 0 and {other.dtype} in branch {number}", "cast one of them")  # fmt: skip
+                                 f"result {i} is {one.dtype} in branch 0 and {other.dtype} in branch {number}",
+                                 "cast one of them")  # fmt: skip
 
 
 class _RunningBranches:
@@ -596,7 +621,10 @@ class _RunningBranches:
     def _run(self, gradient):
         trace = current()
         arrays = [x._array for x in (self.index, *self.given)] + [*self.outside.values()]
-        graphs = [self._graph(step, step.graph.outputs[: len(step.outputs)] + self._new_values(step, trace)) for step in self.steps]
+        graphs = [
+            self._graph(step, step.graph.outputs[: len(step.outputs)] + self._new_values(step, trace))
+            for step in self.steps
+        ]
         made = call(Branches(graphs), tuple(arrays), {}, LOOP)
         count = len(self.steps[0].outputs)
         for variable, array in zip(self.written, made[count:]):
@@ -604,7 +632,7 @@ class _RunningBranches:
         outputs = tuple([from_array(one) for one in made[:count]])
         if gradient:
             floats = [self.given[i] for i in self.steps[0].floats]
-            recordings.record(BranchDerivative(self, arrays), outputs, tuple([*floats, *self.sources.values()]), ())
+            recordings.record(BranchDerivative(self, arrays), outputs, (*floats, *self.sources.values()), ())
         return list(outputs)
 
     def _new_values(self, step, trace):
@@ -632,7 +660,9 @@ class BranchDerivative(Derivative):
         branches = self.branches
         self.refuse_recording(branches.where)
         steps = branches.steps
-        cotangents = [np.zeros_like(steps[0].outputs[i]) if g[i] is None else g[i]._array for i in steps[0].float_outputs]
+        cotangents = [
+            np.zeros_like(steps[0].outputs[i]) if g[i] is None else g[i]._array for i in steps[0].float_outputs
+        ]
         sums = [np.zeros_like(example(x)) for x in branches.sources.values()]
         graphs = []
         for step in steps:

@@ -84,7 +84,11 @@ def grouped(region, operands):
     steps = [operand.steps(operand.value, ndim) for operand in operands]
     groups = []
     for axis in reversed(range(ndim)):
-        if groups and mergeable(region.shape, steps, axis, groups[0]) and not (region.row and ndim - axis == region.row + 1):
+        if (
+            groups
+            and mergeable(region.shape, steps, axis, groups[0])
+            and not (region.row and ndim - axis == region.row + 1)
+        ):
             groups[0] = (axis, *groups[0])
         else:
             groups.insert(0, (axis,))
@@ -231,7 +235,9 @@ class _Emitter:
             say(1, f"n{index} = word(P, {self.word('size', index)})")
         for operand in [*self.operands.values(), *self.out.values()]:
             same = self._overwritten(operand)
-            if same is not None:  # one name for one place, so that LLVM sees that each element is read before it is written
+            if (
+                same is not None
+            ):  # one name for one place, so that LLVM sees that each element is read before it is written
                 say(1, f"{operand.name} = {same.name}")
                 for index in range(len(groups) - 1):
                     say(1, f"{operand.name}_{index} = {same.name}_{index}")
@@ -314,7 +320,9 @@ class _Emitter:
             if key is not None and key not in self.loops:
                 name = self.loops[key] = f"f{len(self.loops)}"
                 code, data = self.word("code", *key), self.word("data", *key)
-                self.say(1, f"{name}, {name}_data = word(P, {code}), word(P, {data})  # {key[0].__name__} {' '.join(key[1])}")
+                self.say(
+                    1, f"{name}, {name}_data = word(P, {code}), word(P, {data})  # {key[0].__name__} {' '.join(key[1])}"
+                )
 
     def _loop_key(self, node):
         if node.kind == REDUCE:
@@ -329,12 +337,17 @@ class _Emitter:
             if self._level(value) == COLUMN:
                 name = lowering.NAMES[value.dtype]
                 self.say(1, "for j in range(n):")
-                self.say(2, f"store_{name}_{self._scope(value)}({operand.name}, {self._offset(operand, name)}, as_{name}({lowering.start(value.node)}))")
+                where, start = f"{operand.name}, {self._offset(operand, name)}", lowering.start(value.node)
+                self.say(2, f"store_{name}_{self._scope(value)}({where}, as_{name}({start}))")
 
     # -- a phase ------------------------------------------------------------------------------------------
 
     def _phase(self, phase, depth):
-        row = [node for node in self.nodes if self.phase[node] == phase and node.kind != REDUCE and self._level(node.outputs[0]) == ROW]
+        row = [
+            node
+            for node in self.nodes
+            if self.phase[node] == phase and node.kind != REDUCE and self._level(node.outputs[0]) == ROW
+        ]
         for node in row:
             self._row_call(node, depth)
         inline, called = [], []
@@ -342,7 +355,9 @@ class _Emitter:
             if self.phase[node] != phase or node in row:
                 continue
             column = node.kind == REDUCE and reduction_kind(node)[0] == COLUMN
-            (inline if column or (node.kind != REDUCE and not self._is_called(node.outputs[0])) else called).append(node)
+            (inline if column or (node.kind != REDUCE and not self._is_called(node.outputs[0])) else called).append(
+                node
+            )
         late = [value for value in self.out if self._is_called(value) and self._level(value) == FULL
                 and self.ready[value] == phase and self.out[value].inner != "1"]  # fmt: skip
         if inline or late:
@@ -363,7 +378,9 @@ class _Emitter:
                 return
             x, scope = self._read(node.inputs[0], depth, node), self._scope(out)
             at = f"{operand.name}, {self._offset(operand, name)}"
-            self.say(depth, f"store_{name}_{scope}({at}, {lowering.combined(node, f'load_{name}_but_{scope}({at})', x)})")
+            self.say(
+                depth, f"store_{name}_{scope}({at}, {lowering.combined(node, f'load_{name}_but_{scope}({at})', x)})"
+            )
             return
         variable = self.now[out] = self._new(self._expression(node, depth), depth)
         if out in self.out:
@@ -460,13 +477,18 @@ class _Emitter:
         at, size = f"(buffer + {self.slots} * slot)", np.dtype(wanted).itemsize
         self.slots += 1
         self.say(depth, "for j in range(m):")
-        self.say(depth + 1, f"store_{wanted}_{SCRATCH}({at}, j * {size}, {converted(f'again_{have}({base}, j * {step})', have, wanted)})")
+        self.say(
+            depth + 1,
+            f"store_{wanted}_{SCRATCH}({at}, j * {size}, {converted(f'again_{have}({base}, j * {step})', have, wanted)})",
+        )
         return at, str(size)
 
     def _scalar_slot(self, text, have, wanted, depth):
         at = f"(buffer + {self.slots} * slot)"
         self.slots += 1
-        self.say(depth, f"store_{wanted}_{SCRATCH}({at}, 0, {text if have == wanted else converted(text, have, wanted)})")
+        self.say(
+            depth, f"store_{wanted}_{SCRATCH}({at}, 0, {text if have == wanted else converted(text, have, wanted)})"
+        )
         return at
 
     def _number_slot(self, node, index, wanted, depth):
@@ -498,7 +520,7 @@ class _Emitter:
 
     def _reduce(self, node, depth):
         (out,) = node.outputs
-        name, size = lowering.NAMES[out.dtype], out.dtype.itemsize
+        name = lowering.NAMES[out.dtype]
         base, step = self._memory(node.inputs[0], name, node, depth)
         at = f"(buffer + {self.slots} * slot)"
         self.slots += 1
@@ -528,7 +550,9 @@ class _Emitter:
             at = f"(buffer + {self.slots} * slot)"
             self.slots += 1
             name, size = self.loops[self._loop_key(node)], out.dtype.itemsize
-            self.say(depth, f"loop_{len(node.args) + 1}({name}, {name}_data, 1, ({', '.join([*places, at, str(size)])}))")
+            self.say(
+                depth, f"loop_{len(node.args) + 1}({name}, {name}_data, 1, ({', '.join([*places, at, str(size)])}))"
+            )
             self._keep_scalar(out, f"again_{lowering.NAMES[out.dtype]}({at}, 0)", depth)
             return
         self._keep_scalar(out, self._expression(node, depth, self._read_in_row), depth)

@@ -38,7 +38,9 @@ class Part:
         self.title, self.program, self.inputs, self.depth = title, program, inputs, depth
         self.uncompiled = ""
         if not self.compiled:
-            self.uncompiled = "kernels would have to be compiled for these sizes alone" if waits else "jit_compile=False"
+            self.uncompiled = (
+                "kernels would have to be compiled for these sizes alone" if waits else "jit_compile=False"
+            )
         self.graph = program.graph
         self.graph.named_values()
 
@@ -67,7 +69,9 @@ class Part:
 
     def _loops(self):
         if self.compiled:
-            return [(i, step.node) for i, step in enumerate(self.steps) if step.node is not None and step.node.kind == LOOP]
+            return [
+                (i, step.node) for i, step in enumerate(self.steps) if step.node is not None and step.node.kind == LOOP
+            ]
         return [(i, node) for i, node in enumerate(self.graph.nodes) if node.kind == LOOP]
 
 
@@ -77,7 +81,10 @@ def parts_of(made):
     if hasattr(made, "backward"):
         count = len(made.differentiable)
         saved = len(made.backward.graph.inputs) - count
-        return [Part("forward", made.forward, names), Part("backward", made.backward, ["a cotangent"] * count + ["saved"] * saved)]
+        return [
+            Part("forward", made.forward, names),
+            Part("backward", made.backward, ["a cotangent"] * count + ["saved"] * saved),
+        ]
     return [Part("", made.program, names, waits=made.waits)]
 
 
@@ -204,7 +211,9 @@ def source(function):
     for part in found:
         title = f"{function._where}: {part.title}" if part.title else function._where
         if not part.compiled:
-            out.append(f"# {title}: NumPy runs the calls one after another, since {part.uncompiled}\n{graph_text(part)}")
+            out.append(
+                f"# {title}: NumPy runs the calls one after another, since {part.uncompiled}\n{graph_text(part)}"
+            )
             continue
         out.append(f"# {title}\n{program_text(part)}")
         for number, step in enumerate(part.steps):
@@ -220,7 +229,9 @@ def program_text(part):
     """A program as Python; for the body of a compiled loop, what stands for its instructions."""
     if hasattr(part.program, "text"):
         return part.program.text
-    out = [f"def body({', '.join(value.name for value in part.graph.inputs)}):  # compiled code runs this, without Python"]
+    out = [
+        f"def body({', '.join(value.name for value in part.graph.inputs)}):  # compiled code runs this, without Python"
+    ]
     for number, step in enumerate(part.steps):
         if step.region is not None:
             out.append(f"    k{number}(T{number})  # {labels(step)}")
@@ -256,10 +267,18 @@ def graph_text(part):
     one = part.graph
     rows = [("inputs", None, None)] if one.inputs else []
     for index, value in enumerate(one.inputs):
-        rows.append((f"  {value.name} = {part.name(index)}" if part.inputs else f"  {value.name}", shape_text(value), ""))
+        rows.append(
+            (f"  {value.name} = {part.name(index)}" if part.inputs else f"  {value.name}", shape_text(value), "")
+        )
     rows += [("variables", None, None)] if one.variables else []
     for variable, value in one.variables.items():
-        rows.append((f"  {value.name} = {variable_text(variable)}", shape_text(value), "written" if variable in one.writes else ""))
+        rows.append(
+            (
+                f"  {value.name} = {variable_text(variable)}",
+                shape_text(value),
+                "written" if variable in one.writes else "",
+            )
+        )
     used = {value for node in one.nodes for value in node.inputs} | set(one.ends())
     constants = [value for value in one.constants if value in used]
     rows += [("constants", None, None)] if constants else []
@@ -273,7 +292,10 @@ def graph_text(part):
         rows.append((f"  {left}{' = ' * bool(left)}{call_text(node)}", shapes, lines.place(node.line)))
     rows += [("outputs", None, None)] if one.ends() else []
     rows += [(f"  {value.name}", shape_text(value), "") for value in one.outputs]
-    rows += [(f"  {variable_text(variable)} := {value.name}", shape_text(value), "") for variable, value in one.writes.items()]
+    rows += [
+        (f"  {variable_text(variable)} := {value.name}", shape_text(value), "")
+        for variable, value in one.writes.items()
+    ]
     first = min(max((len(row[0]) for row in rows if row[1] is not None), default=0), WIDE)
     second = max((len(row[1]) for row in rows if row[1] is not None), default=0)
     indent = "    " * part.depth
@@ -342,14 +364,18 @@ class Diagram:
                     key = f"{prefix}c{count}"
                     count += 1
                     rows = [*map(shape_text, node.outputs), lines.place(node.line)]
-                    home.items.append(Box(key, node.label, [row for row in rows if row], "layer" if region else "function"))
+                    home.items.append(
+                        Box(key, node.label, [row for row in rows if row], "layer" if region else "function")
+                    )
                 edges += [(self.keys.get(value), key) for value in node.inputs]
                 self.keys |= dict.fromkeys(node.outputs, key)
         for index, value in enumerate(one.outputs):
             frame.items.append(Box(f"{prefix}o{index}", "result", [shape_text(value)], "output"))
             edges.append((self.keys.get(value), f"{prefix}o{index}"))
         for index, (variable, value) in enumerate(one.writes.items()):
-            frame.items.append(Box(f"{prefix}w{index}", f"{variable_text(variable)} :=", [shape_text(value)], "variable"))
+            frame.items.append(
+                Box(f"{prefix}w{index}", f"{variable_text(variable)} :=", [shape_text(value)], "variable")
+            )
             edges.append((self.keys.get(value), f"{prefix}w{index}"))
         self.edges = [edge for edge in dict.fromkeys(edges) if edge[0] is not None and edge[0] != edge[1]]
 
@@ -430,14 +456,22 @@ def described(part, seconds):
     if part.title:
         yield Text(part.title, style="bold")
     inputs = [f"{part.name(index)} {shape_text(value)}" for index, value in enumerate(one.inputs)]
-    found = [("takes", ", ".join(inputs) or "no arrays"), ("returns", ", ".join(map(shape_text, one.outputs)) or "no arrays")]
+    found = [
+        ("takes", ", ".join(inputs) or "no arrays"),
+        ("returns", ", ".join(map(shape_text, one.outputs)) or "no arrays"),
+    ]
     if one.variables:
         text = f"{len(one.variables)} of {bytes_text(sum(value.nbytes for value in one.variables.values()))}"
         text += f", {len(one.writes)} written" if one.writes else ""
         text += f", {in_place(program)} of them in place" if one.writes and part.compiled else ""
         found.append(("variables", text))
     if one.constants:
-        found.append(("constants", f"{len(one.constants)} of {bytes_text(sum(array.nbytes for array in one.constants.values()))}"))
+        found.append(
+            (
+                "constants",
+                f"{len(one.constants)} of {bytes_text(sum(array.nbytes for array in one.constants.values()))}",
+            )
+        )
     if part.compiled:
         kernels = list(program.kernels.values())
         different = {id(kernel): kernel for kernel in kernels}
@@ -457,10 +491,14 @@ def described(part, seconds):
         return
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold", pad_edge=False)
     for name in ("step", "calls", "how", "lines", *(["time"] if seconds else [])):
-        table.add_column(name, justify="right" if name == "time" else "left", overflow="fold", no_wrap=name in ("step", "time"))
+        table.add_column(
+            name, justify="right" if name == "time" else "left", overflow="fold", no_wrap=name in ("step", "time")
+        )
     for first, last, calls, how, nodes, time in table_rows(part, seconds):
         name = first if first == last else f"{first}-{last}"
-        table.add_row(*[Text(cell) for cell in (name, calls, how, places(nodes), *([seconds_text(time)] if seconds else []))])
+        table.add_row(
+            *[Text(cell) for cell in (name, calls, how, places(nodes), *([seconds_text(time)] if seconds else []))]
+        )
     if seconds:
         table.add_row("", "", Text("copies into and out of the program"), "", Text(seconds_text(seconds[None])))
     yield Text()
@@ -515,11 +553,17 @@ def table_rows(part, seconds):
 def reason(node):
     """Why a call is not part of a kernel."""
     if node.kind == CHECK:
-        return "prints, at each call" if isinstance(node.function, printing.Printer) else "looks at elements, at each call"
+        return (
+            "prints, at each call" if isinstance(node.function, printing.Printer) else "looks at elements, at each call"
+        )
     if node.kind == LOOP:
         if hasattr(node.function, "programs"):
             return "one of several programs, chosen at each call"
-        return "a loop, compiled with its body" if getattr(node.function, "compiled", False) else "a loop whose body calls Python"
+        return (
+            "a loop, compiled with its body"
+            if getattr(node.function, "compiled", False)
+            else "a loop whose body calls Python"
+        )
     if node.kind == VIEW:
         return "a view: no elements are touched"
     if is_gufunc(node.function):
@@ -536,7 +580,11 @@ def reason(node):
     if node.kind == ELEMENTWISE and lowering.lowered(node) is not None:
         return "NumPy: its arrays lie in memory in another way than those of a kernel"
     if node.kind == REDUCE:
-        return "NumPy: adds in an order of its own" if node.label == "add.reduce" else "NumPy: kernels do not know this reduction"
+        return (
+            "NumPy: adds in an order of its own"
+            if node.label == "add.reduce"
+            else "NumPy: kernels do not know this reduction"
+        )
     return "NumPy: kernels do not know this call"
 
 

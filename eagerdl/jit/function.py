@@ -18,6 +18,7 @@ from eagerdl.jit import (
 )
 from eagerdl.jit import trace as tracing
 from eagerdl.jit.backward import DifferentiableFunction
+from eagerdl.jit.compiler import nothing_compiled
 from eagerdl.jit.concrete import ConcreteFunction
 from eagerdl.jit.convert import convert
 from eagerdl.jit.interpreter import ShapeChanged
@@ -98,7 +99,10 @@ class Function:
         self._lock = threading.RLock()
         self._latest = self._latest_with_gradient = None
         self._with_gradients = {}  # key -> DifferentiableFunction, for calls under a tape
-        self._seen_changing, self._static = set(), set()  # names of numbers that changed, and of those whose value is needed
+        self._seen_changing, self._static = (
+            set(),
+            set(),
+        )  # names of numbers that changed, and of those whose value is needed
         functools.update_wrapper(self, func)
 
     # -- calls --------------------------------------------------------------------------------------
@@ -140,7 +144,7 @@ class Function:
         return Call(self._where, arguments, self._changing)
 
     def _recorded(self, recording, args, named):
-        """A call under a tape: one op to it, if one tape alone records; under several, line by line, so that all orders are there."""
+        """A call under a tape: one op to it if it records alone; under several tapes line by line, for derivatives of any order."""
         if recording.forward or len(recording.members) > 1:
             return self._converted(*args, **named)
         call = self._call(args, named)
@@ -152,7 +156,9 @@ class Function:
                 honesty.report(self.python_function, call.tree)
                 try:
                     found = self._with_gradients[call.key] = self._run(
-                        lambda: DifferentiableFunction(tracing.Trace(self._where), self._where, call, self._converted, self._signature)
+                        lambda: DifferentiableFunction(
+                            tracing.Trace(self._where), self._where, call, self._converted, self._signature
+                        )
                     )
                 except (tracing.VariableMade, tracing.OnGPU) as reason:
                     self._eager = isinstance(reason, tracing.OnGPU)
@@ -177,7 +183,11 @@ class Function:
             found = self._bound.get(instance)
             if found is None:
                 found = self._bound[instance] = Function(
-                    self.python_function, self.input_signature, self._autograph, self._jit_compile, weakref.ref(instance)
+                    self.python_function,
+                    self.input_signature,
+                    self._autograph,
+                    self._jit_compile,
+                    weakref.ref(instance),
                 )
         except TypeError:  # without hash or weak references
             return functools.partial(self, instance)
@@ -194,11 +204,12 @@ class Function:
         """
         honesty.report(self.python_function, call.tree)
         call = self._with_numbers(call)
+        others = self._compiled_for_other_sizes(call)
         trace = tracing.Trace(self._where)
         inputs = [trace.input(array) for array in call.arrays]
 
         def run():
-            with trace.running(), printing.shown_after(trace, runs):
+            with trace.running(), printing.shown_after(trace, runs), nothing_compiled(others):
                 out = self._signature.call(self._converted, call.rebuilt([from_array(one) for one in inputs]))
                 results = Results(out)
                 for traced in results.arrays:
@@ -221,8 +232,9 @@ class Function:
         results.forget()
         try:
             graph = rewrite(trace.graph.without_dead_code()).without_dead_code()
-            concrete = ConcreteFunction(self._where, call, graph, results, self._jit_compile is not False, self._why(call),
-                                        self._compiled_for_other_sizes(call))  # fmt: skip
+            concrete = ConcreteFunction(
+                self._where, call, graph, results, self._jit_compile is not False, self._why(call), others
+            )
             if runs:
                 trace.finish()  # last, so that whatever fails before leaves the variables as they were
         finally:
@@ -344,7 +356,7 @@ class Function:
         return explain.explain(self, args, named)
 
     def plot(self, to_file="function.svg", rankdir="TB", dpi=200):
-        """Draws the graph of the last trace into a file: ``.svg`` and ``.dot`` need nothing else, ``.png`` and ``.pdf`` matplotlib."""
+        """Draws the graph of the last trace into a file: ``.svg`` or ``.dot``; ``.png`` and ``.pdf`` need matplotlib."""
         return explain.plot(self, to_file, rankdir, dpi)
 
     # -- signatures -----------------------------------------------------------------------------------

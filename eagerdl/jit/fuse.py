@@ -15,7 +15,11 @@ from eagerdl.jit import lowering
 from eagerdl.jit.graph import ELEMENTWISE, REDUCE, VIEW, Value
 from eagerdl.jit.traced import getitem
 
-FULL, ROW, COLUMN = "full", "row", "column"  # along which axes a value varies: all; all but those of a row; those of a row
+FULL, ROW, COLUMN = (
+    "full",
+    "row",
+    "column",
+)  # along which axes a value varies: all; all but those of a row; those of a row
 
 
 class Region:
@@ -87,7 +91,6 @@ class Region:
         kind, count = reduction_kind(node)
         if self.row not in (None, count):
             return None
-        (out,) = node.outputs
         kept = [i for i in self.identity if (i < len(self.shape) - count) == (kind == ROW)]
         if node.named["keepdims"]:
             return tuple(i if i in kept else -1 for i in self.identity), count
@@ -163,7 +166,12 @@ def _can_fuse_reduction(node):
         return False
     value, (out,) = node.inputs[0], node.outputs
     ufunc = node.function.__self__
-    if ufunc not in lowering.REDUCTIONS or node.named.get("initial") is not None or "where" in node.named or value.dtype != out.dtype:
+    if (
+        ufunc not in lowering.REDUCTIONS
+        or node.named.get("initial") is not None
+        or "where" in node.named
+        or value.dtype != out.dtype
+    ):
         return False
     if node.named["dtype"] not in (None, value.dtype) or value.dtype not in lowering.NAMES or value.dtype.kind == "b":
         return False
@@ -183,7 +191,9 @@ def is_transparent(node):
     value, (out,) = node.inputs[0], node.outputs
     if node.function is np.broadcast_to:
         return True
-    if node.function in (np.reshape, np.squeeze, np.expand_dims, np.ravel) or (node.function is getitem and _only_new_axes(node.args[1])):
+    if node.function in (np.reshape, np.squeeze, np.expand_dims, np.ravel) or (
+        node.function is getitem and _only_new_axes(node.args[1])
+    ):
         return [n for n in value.shape if n != 1] == [n for n in out.shape if n != 1]
     return False
 
@@ -293,7 +303,9 @@ def _may_merge(a, b, home, bits):
     if row is None:
         return True
     # What was full in a region without rows has to be so in the common one.
-    return all(region.row is not None or all(axes == region.identity for axes in region.axes.values()) for region in (a, b))
+    return all(
+        region.row is not None or all(axes == region.identity for axes in region.axes.values()) for region in (a, b)
+    )
 
 
 def _merge(a, b, home, readers, regions, depends, grow):

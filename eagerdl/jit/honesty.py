@@ -23,7 +23,12 @@ REPETITIONS = 10  # traces because of one argument, until that is worth a warnin
 SHOWN = 5  # lines in a warning
 
 # What changes when one of its methods that `names.MUTATORS` lists is called.
-CONTAINERS = (collections.abc.MutableSequence, collections.abc.MutableMapping, collections.abc.MutableSet, collections.deque)
+CONTAINERS = (
+    collections.abc.MutableSequence,
+    collections.abc.MutableMapping,
+    collections.abc.MutableSet,
+    collections.deque,
+)
 OF_LISTS = frozenset("append appendleft extend insert popleft reverse setdefault sort".split())  # what little else has
 
 UNKNOWN = object()
@@ -120,7 +125,9 @@ class _Scene:
         # What belongs to a traced function around this one is carried along by the trace.
         around = function.__qualname__.rpartition(".<locals>.")[0]
         code = function.__code__
-        self.inside = any(one.co_qualname == around and one.co_filename == code.co_filename for one in _reported.values())
+        self.inside = any(
+            one.co_qualname == around and one.co_filename == code.co_filename for one in _reported.values()
+        )
         self.parents = {child: node for node in ast.walk(tree) for child in ast.iter_child_nodes(node)}
 
     def harmless_lines(self, lines):

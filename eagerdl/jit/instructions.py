@@ -63,7 +63,13 @@ class Body(Program):
             (out,) = node.outputs
             if any(value in broadcast or (1 < value.size < out.size) for value in node.inputs):
                 broadcast.add(out)
-            if out in broadcast and out.ndim > 1 and out.shape[-1] <= SHORT and out.nbytes <= CACHED and self._is_plain_call(node):
+            if (
+                out in broadcast
+                and out.ndim > 1
+                and out.shape[-1] <= SHORT
+                and out.nbytes <= CACHED
+                and self._is_plain_call(node)
+            ):
                 alone.add(node)
                 broadcast.discard(out)
         return alone
@@ -169,7 +175,9 @@ class Body(Program):
         numbers = [native.address(word[1]) if isinstance(word, tuple) else word for word in words]
         table = np.array(numbers, np.int64)
         self.tables.append(table)
-        self.addresses += [(table, i, word[0]) for i, word in enumerate(words) if isinstance(word, tuple) and word[0] is not None]
+        self.addresses += [
+            (table, i, word[0]) for i, word in enumerate(words) if isinstance(word, tuple) and word[0] is not None
+        ]
         place, at = compiler.kernel(source).run.place, native.address(table)
         self._add(KERNEL if careful is None else CAREFUL, place, at, *([] if careful is None else [at + 8 * careful]))
 
@@ -181,7 +189,9 @@ class Body(Program):
         if is_dense(to) and is_dense(given):
             kind = {1: MOVE_1, 4: MOVE_4, 8: MOVE_8}.get(to.nbytes, COPY)
             words = self._add(kind, native.address(to), native.address(given), to.nbytes)
-            self.addresses += [(words, ADDRESS + i, value) for i, (value, _) in enumerate((target, source)) if value is not None]
+            self.addresses += [
+                (words, ADDRESS + i, value) for i, (value, _) in enumerate((target, source)) if value is not None
+            ]
             return words
         axes = joined(to, given)
         if len(axes) > RANK or to.itemsize not in (1, 2, 4, 8):
@@ -200,14 +210,14 @@ class Body(Program):
 # -- kernels for what is not fused ------------------------------------------------------------------------
 
 
-CALL_LOOP = '''def kernel(P):
+CALL_LOOP = """def kernel(P):
     loop_2(word(P, 0), word(P, 1), word(P, 2), (word(P, 3), word(P, 5), word(P, 4), word(P, 6)))
-'''
+"""
 
 
 def copy_source(name):
     """A copy of elements of one dtype between arrays of any strides."""
-    return f'''def kernel(P):
+    return f"""def kernel(P):
     a, b = word(P, 0), word(P, 1)
     n, a_s, b_s = word(P, 11), word(P, 12), word(P, 13)
     for i in range(word(P, 2)):
@@ -217,12 +227,12 @@ def copy_source(name):
                 given = b + i * word(P, 4) + j * word(P, 7) + k * word(P, 10)
                 for m in range(n):
                     store_{name}_0(to, m * a_s, load_{name}(given, m * b_s))
-'''
+"""
 
 
 def gather_source(index, name):
     """``x[i]`` for an index that is computed: the elements of a row of x, one after the other."""
-    return f'''def kernel(P):
+    return f"""def kernel(P):
     i, n = as_i8(again_{index}(word(P, 2), 0)), word(P, 3)
     if i < 0:
         i += n
@@ -233,12 +243,12 @@ def gather_source(index, name):
         out, given = word(P, 0), word(P, 1) + i * word(P, 4)
         for m in range(word(P, 5)):
             store_{name}_0(out, m * {name[1]}, load_{name}(given, m * {name[1]}))
-'''
+"""
 
 
 def put_source(index, name):
     """Zeros, and at a row that is computed what is added to them."""
-    return f'''def kernel(P):
+    return f"""def kernel(P):
     out, n, i = word(P, 0), word(P, 3), as_i8(again_{index}(word(P, 2), 0))
     if i < 0:
         i += n
@@ -251,7 +261,7 @@ def put_source(index, name):
         out += i * word(P, 4)
         for m in range(word(P, 5)):
             store_{name}_0(out, m * {name[1]}, as_{name}(0) + load_{name}(word(P, 1), m * {name[1]}))
-'''
+"""
 
 
 def extreme_source(name, sign):
@@ -260,7 +270,7 @@ def extreme_source(name, sign):
     if name[0] == "f":
         better = f"either({better}, both(x != x, b == b))"
     size, k = name[1], "i4" if name[1] == "4" else "i8"  # equal sizes fill vectors equally
-    return f'''def kernel(P):
+    return f"""def kernel(P):
     out, given, best, index = word(P, 0), word(P, 1), word(P, 2), word(P, 3)
     n, inner = word(P, 5), word(P, 6)
     for o in range(word(P, 4)):
@@ -278,7 +288,7 @@ def extreme_source(name, sign):
             store_i8_0(out, j * 8, as_i8(load_{k}_but_2(index, j * {k[1]})))
         given += n * inner * {size}
         out += inner * 8
-'''
+"""
 
 
 # -- one function per kind of call ------------------------------------------------------------------------
@@ -383,7 +393,12 @@ def _extreme(sign):
         axis = axis[0] if axis else node.named.get("axis")
         given, to = body.place(x), body.place(out)
         array = given[1]
-        if array.dtype not in NAMES or array.dtype.kind not in "fiu" or not is_row_major(array) or not is_row_major(to[1]):
+        if (
+            array.dtype not in NAMES
+            or array.dtype.kind not in "fiu"
+            or not is_row_major(array)
+            or not is_row_major(to[1])
+        ):
             raise NotDriven
         if to[1].dtype != np.int64:
             raise NotDriven
@@ -394,7 +409,9 @@ def _extreme(sign):
             raise NotDriven
         best, index = np.empty(shape[2], array.dtype), np.empty(shape[2], np.int64)
         body.tables += [best, index]
-        body.call(extreme_source(NAMES[array.dtype], sign), to, given, native.address(best), native.address(index), *shape)
+        body.call(
+            extreme_source(NAMES[array.dtype], sign), to, given, native.address(best), native.address(index), *shape
+        )
 
     return write
 
@@ -460,4 +477,3 @@ def joined(to, given):
         else:
             axes.append((n, a, b))
     return axes
-

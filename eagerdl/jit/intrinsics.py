@@ -27,7 +27,9 @@ SCOPES = 32  # what a kernel writes: a scope for each output, the last one for i
 def _scopes(module, chosen):
     """The scopes with these numbers, as metadata."""
     domain = module.add_metadata([ir.MetaDataString(module, "eagerdl.kernel")])
-    return module.add_metadata([module.add_metadata([ir.MetaDataString(module, f"eagerdl.written.{one}"), domain]) for one in chosen])
+    return module.add_metadata(
+        [module.add_metadata([ir.MetaDataString(module, f"eagerdl.written.{one}"), domain]) for one in chosen]
+    )
 
 
 def _pointer(builder, args, memory):

@@ -66,7 +66,9 @@ def explained(error, node):
     primitive = REGISTRY.get(node.label)
     if primitive is not None and primitive.forward is node.function:
         count = len(primitive.tensors)
-        tensors, params = (node.args[0], node.args[1:]) if primitive.variadic else (node.args[:count], node.args[count:])
+        tensors, params = (
+            (node.args[0], node.args[1:]) if primitive.variadic else (node.args[:count], node.args[count:])
+        )
         return primitive.explain(error, tensors, params)
     came = ", ".join(f"{value.dtype}{list(value.shape)}" for value in node.inputs)
     return translate(node.label, error, came)

@@ -17,7 +17,7 @@ from eagerdl.jit.interpreter import Interpreter
 from eagerdl.jit.program import Program
 from eagerdl.jit.stacks import carried_apart
 
-DRIVER = '''def kernel(P):
+DRIVER = """def kernel(P):
     n, code, count = word(P, 0), word(P, 1), word(P, 2)
     moves, moving, flag = word(P, 3), word(P, 4), word(P, 5)
     nowhere = word(P, 7)
@@ -50,11 +50,19 @@ DRIVER = '''def kernel(P):
                 set_word(word(at, 1), word(word(at, 2), 0))
         i += 1
     set_word(P + 48, i)
-'''
+"""
 
 
 ALONE = 3  # references to an array that nobody else holds: the dictionary, a local name, the question
 CHUNK = 1024  # rows that a loop without a known length collects at a time
+
+
+def program_of(graph):
+    """A Program of a graph; where none of its kernels must be compiled now, its Interpreter."""
+    try:
+        return Program(graph)
+    except compiler.NotCompiled:
+        return Interpreter(graph)
 
 
 class Loop:
@@ -81,7 +89,7 @@ class Loop:
         self.acts = graph.acts()
         self.lock = threading.Lock()
         self.driven = self._driven()
-        self.program = Program(graph) if self.driven is None else self.driven.body
+        self.program = program_of(graph) if self.driven is None else self.driven.body
 
     @property
     def compiled(self):
@@ -91,7 +99,7 @@ class Loop:
     def _driven(self, apart=True):
         try:
             return Driven(self, apart)
-        except NotDriven:
+        except (NotDriven, compiler.NotCompiled):
             return None
 
     def nested(self, body, node):
@@ -276,7 +284,16 @@ class Driven:
         moves = np.array(moves or [(0, 0, 0)], np.int64)
         flag = 0 if self.flag is None else native.address(self.body.arrays[self.carried[self.flag]])
         count = len(self.instructions) // WORDS - 1
-        words = [n, native.address(self.instructions), count, native.address(moves), len(self.moves), flag, 0, native.NOWHERE]
+        words = [
+            n,
+            native.address(self.instructions),
+            count,
+            native.address(moves),
+            len(self.moves),
+            flag,
+            0,
+            native.NOWHERE,
+        ]
         return np.array(words, np.int64), moves
 
     def rooms(self, n):
@@ -303,14 +320,20 @@ class Driven:
 
     def _carried_in(self, rooms, row):
         """The arrays of what is carried: a row of a room for chains."""
-        return [rooms[self.chains[old]][row, ...] if old in self.chains else self.body.arrays[old] for old in self.carried]
+        return [
+            rooms[self.chains[old]][row, ...] if old in self.chains else self.body.arrays[old] for old in self.carried
+        ]
 
     def _rows_of(self, rooms, n):
         """The collected rows without those that are only carried."""
         found = []
         for place, room in enumerate(rooms):
-            after = self.direct.get(self.collected[place]) == place  # rows hold what came out of a run, not what went in
-            found.append(room[1:] if after != self.reverse else room[:-1]) if place in self.extra else found.append(room)
+            after = (
+                self.direct.get(self.collected[place]) == place
+            )  # rows hold what came out of a run, not what went in
+            found.append(room[1:] if after != self.reverse else room[:-1]) if place in self.extra else found.append(
+                room
+            )
         return found
 
     def __call__(self, arrays):
@@ -341,7 +364,11 @@ class Driven:
                 break
             rooms = self.rooms(n)
         made = [*[one.copy() for one in self._end(rooms, n)], *collected]
-        return made if self.parts is None else self.parts.given(made, lambda shape, dtype, i: self._room(shape, dtype, (i,)))
+        return (
+            made
+            if self.parts is None
+            else self.parts.given(made, lambda shape, dtype, i: self._room(shape, dtype, (i,)))
+        )
 
     def _runs(self, along):
         """How many runs there are; for an open end how many at a time."""
@@ -357,7 +384,9 @@ class Driven:
         """Becomes an instruction of another body."""
         count, values = self.count, node.args
         along = [outer.place(value) for value in values[count : count + self.along]]
-        if any(not is_dense(array) for _, array in along) or (self.loop.length is None and not along and self.collected):
+        if any(not is_dense(array) for _, array in along) or (
+            self.loop.length is None and not along and self.collected
+        ):
             raise NotDriven
         if self.flag is not None and self.collected:
             raise NotDriven
@@ -403,7 +432,7 @@ class Branches:
     __name__ = "branches"
 
     def __init__(self, graphs):
-        self.programs = [Program(graph) for graph in graphs]
+        self.programs = [program_of(graph) for graph in graphs]
         self.acts = any(graph.acts() for graph in graphs)
 
     def __call__(self, index, *arrays):

@@ -39,7 +39,11 @@ BOOLS = {
     "add": "either({0}, {1})", "multiply": "both({0}, {1})", "maximum": "either({0}, {1})", "minimum": "both({0}, {1})",
     "equal": "not differ({0}, {1})", "not_equal": "differ({0}, {1})",
 }  # fmt: skip
-TRUTH = {"logical_and": "both({0} != 0, {1} != 0)", "logical_or": "either({0} != 0, {1} != 0)", "logical_not": "{0} == 0"}
+TRUTH = {
+    "logical_and": "both({0} != 0, {1} != 0)",
+    "logical_or": "either({0} != 0, {1} != 0)",
+    "logical_not": "{0} == 0",
+}
 REDUCTIONS = {np.add: 0, np.maximum: None, np.minimum: None}  # what they begin with; None: the first element
 
 
@@ -100,7 +104,11 @@ def _lowered(function, kinds, out):
     if function is cast:
         return _cast(kinds[0], out)
     if function is np.where:
-        return Lowered("select({0}, {1}, {2})", None, ("b1", NAMES[out], NAMES[out], NAMES[out])) if kinds[0] == bool else None
+        return (
+            Lowered("select({0}, {1}, {2})", None, ("b1", NAMES[out], NAMES[out], NAMES[out]))
+            if kinds[0] == np.dtype(bool)
+            else None
+        )
     if function is CLIP:
         if out.kind != "f" or any(kind not in (out, int, float) for kind in kinds):
             return None
@@ -132,7 +140,11 @@ def _expression(name, dtypes):
     if first.kind == "b":
         return BOOLS.get(name)
     if out.kind == "b":
-        return COMPARISONS.get(name) or TRUTH.get(name) or (FLOATS["isnan"] if name == "isnan" and first.kind == "f" else None)
+        return (
+            COMPARISONS.get(name)
+            or TRUTH.get(name)
+            or (FLOATS["isnan"] if name == "isnan" and first.kind == "f" else None)
+        )
     if first.kind == "f":
         return FLOATS.get(name) if name != "isnan" else None
     found = INTEGERS.get(name)

@@ -34,8 +34,12 @@ class Number(Tensor):
         raise TracingError.at("a number that depends on a tensor has no value while a function is traced",
                               "Python asked for it", "use ops instead: edl.where, edl.cond, edl.while_loop")  # fmt: skip
 
-    __bool__ = __int__ = __float__ = __index__ = __complex__ = __hash__ = __round__ = __array__ = numpy = item = tolist = _ask
-    __str__ = __format__ = __pow__ = __rpow__ = __mod__ = __rmod__ = __floordiv__ = __rfloordiv__ = __iter__ = __len__ = _ask
+    __bool__ = __int__ = __float__ = __index__ = __complex__ = __hash__ = __round__ = __array__ = numpy = item = (
+        tolist
+    ) = _ask
+    __str__ = __format__ = __pow__ = __rpow__ = __mod__ = __rmod__ = __floordiv__ = __rfloordiv__ = __iter__ = (
+        __len__
+    ) = _ask
 
     def __repr__(self):
         return f"Number({self._weak.__name__} {self.name})"
@@ -50,7 +54,9 @@ def _arithmetic(name, ufunc):
             return of_tensors(self, other)
         other_kind = other._weak if isinstance(other, Number) else type(other)
         kind = float if float in (self._weak, other_kind) or ufunc is np.true_divide else int
-        pair = [one._array if isinstance(one, Number) else np.asarray(one, np.dtype(type(one))) for one in (self, other)]
+        pair = [
+            one._array if isinstance(one, Number) else np.asarray(one, np.dtype(type(one))) for one in (self, other)
+        ]
         if kind is float:
             pair = [one.astype(np.float64) for one in pair]
         return Number(ufunc(*(pair[::-1] if name.startswith("__r") else pair)), kind, self.name)
@@ -63,4 +69,3 @@ for _name, _ufunc in (("add", np.add), ("sub", np.subtract), ("mul", np.multiply
     setattr(Number, f"__r{_name}__", _arithmetic(f"__r{_name}__", _ufunc))
 Number.__neg__ = lambda self: Number(np.negative(self._array), self._weak, self.name)
 Number.__pos__ = lambda self: self
-

@@ -49,7 +49,9 @@ def print(*inputs, output_stream=None, summarize=3, sep=" ", end="\n"):
         [0 1 2 ... 97 98 99]
     """
     if type(summarize) is not int or summarize < -1 or summarize == 0:
-        raise ArgumentError("print.summarize", "a number of elements is needed, or -1 for all", f"got {summarize!r}", "try 3")
+        raise ArgumentError(
+            "print.summarize", "a number of elements is needed, or -1 for all", f"got {summarize!r}", "try 3"
+        )
     for name, text in (("sep", sep), ("end", end)):
         if not isinstance(text, str):
             raise ArgumentError(f"print.{name}", "a string is needed", f"got {type(text).__name__}", 'try " "')

@@ -9,7 +9,7 @@ import time
 
 import numpy as np
 
-from eagerdl.jit import compiler, emit, native
+from eagerdl.jit import compiler, emit, lowering, native
 from eagerdl.jit.fuse import FULL, regions_of
 from eagerdl.jit.graph import CALL, ELEMENTWISE, REDUCE, VIEW, Value, is_gufunc
 from eagerdl.jit.interpreter import Interpreter, ShapeChanged
@@ -40,7 +40,6 @@ class Program:
 
     Args:
         graph: the Graph.
-        compile: False raises NotCompiled where a kernel would have to be compiled.
         threads: whether large kernels are split between threads.
 
     Attributes:
@@ -49,7 +48,7 @@ class Program:
         text: the program as Python source.
     """
 
-    def __init__(self, graph, compile=True, threads=True):
+    def __init__(self, graph, threads=True):
         self.graph, self.threads = graph, threads
         self.lock = threading.Lock()
         self.interpreter = Interpreter(graph)
@@ -61,8 +60,10 @@ class Program:
         for step in self.steps:
             if step.region is not None:
                 overwrites = any(value in self.partners for value in step.outputs)
-                step.source = emit.source_of(step.region, self.outside, self.partners) if overwrites else self.drafts[step.region]
-        self.kernels = {step: compiler.kernel(step.source.text, compile) for step in self.steps if step.region is not None}
+                step.source = (
+                    emit.source_of(step.region, self.outside, self.partners) if overwrites else self.drafts[step.region]
+                )
+        self.kernels = {step: compiler.kernel(step.source.text) for step in self.steps if step.region is not None}
         self.pins = {}
         self._lay_out()
         self._bind()
@@ -262,7 +263,13 @@ class Program:
         if step.region is not None:
             return True
         node = step.node
-        return not node.shares and node.kind != VIEW and takes_out(node) and value.size > 0 and min(value.strides, default=1) > 0
+        return (
+            not node.shares
+            and node.kind != VIEW
+            and takes_out(node)
+            and value.size > 0
+            and min(value.strides, default=1) > 0
+        )
 
     # -- the program -------------------------------------------------------------------------------------
 
@@ -279,7 +286,13 @@ class Program:
             self.arrays[new] = self.arrays[old]
         for value, offset in self.offsets.items():
             self.arrays[value] = np.ndarray(value.shape, value.dtype, self.block, offset, value.strides)
-        self.names = {"copyto": np.copyto, "address": native.address, "array": np.array, "asarray": np.asarray, "ShapeChanged": ShapeChanged}
+        self.names = {
+            "copyto": np.copyto,
+            "address": native.address,
+            "array": np.array,
+            "asarray": np.asarray,
+            "ShapeChanged": ShapeChanged,
+        }
         self.tables, lines = [], []
         self.addresses = []  # (table, index, value) where tables hold addresses of values
         for index, value in enumerate(graph.inputs):
@@ -287,7 +300,9 @@ class Program:
         arguments = ", ".join(f"i{index}" for index in range(len(graph.inputs)))
         lines += [f"copyto(a{index}, i{index})" for index in range(len(graph.inputs))]
         for number, step in enumerate(self.steps):
-            lines += self._kernel_lines(number, step) if step.region is not None else self._call_lines(number, step.node)
+            lines += (
+                self._kernel_lines(number, step) if step.region is not None else self._call_lines(number, step.node)
+            )
         lines += self._ending()
         self.head, self.lines = f"def step({arguments}):", lines
         self.text = "\n    ".join([self.head, *lines]) + "\n"
@@ -325,7 +340,9 @@ class Program:
             if new in self.partners and self.partners[new] is graph.variables[variable]:
                 continue
             text = self.text_of(new)
-            if any(root in variables for root in self._roots(new)) or new in self.partners:  # it may be overwritten before it is read
+            if (
+                any(root in variables for root in self._roots(new)) or new in self.partners
+            ):  # it may be overwritten before it is read
                 lines.append(f"w{index} = array({text})")
                 text = f"w{index}"
             self.names[f"v{index}"] = self.arrays[graph.variables[variable]]
@@ -374,8 +391,8 @@ class Program:
             elif kind == "slot":
                 word = self._slot_bytes(step)
             elif kind == "number":
-                node, index, how, name = nodes[rest[0]], *rest[1:]
-                word = number_word(lowered_number(node, index), how)
+                place, index, how, _ = rest
+                word = number_word(lowering.operands(nodes[place])[index], how)
             else:  # code or data of a loop
                 found = native.loop(rest[0], tuple(np.dtype(one) if one != "b1" else np.dtype(bool) for one in rest[1]))
                 word = found[kind == "data"]
@@ -434,7 +451,8 @@ class Program:
         scalars = [f"{value.name} = asarray({value.name})" for value in node.outputs if not value.ndim]
         for value in node.outputs:
             if not node.shares or node.kind == CALL:
-                lines.append(f"if {value.name}.shape != {value.shape} or {value.name}.strides != {value.strides}: raise ShapeChanged.of({node.label!r}, {node.line!r})")
+                changed = f"{value.name}.shape != {value.shape} or {value.name}.strides != {value.strides}"
+                lines.append(f"if {changed}: raise ShapeChanged.of({node.label!r}, {node.line!r})")
         return [*(lines if node.kind == CALL and needs_check(node) else lines[:1]), *scalars]
 
     def _call_text(self, node, name):
@@ -453,7 +471,9 @@ class Program:
         if isinstance(tree, list):
             return "[" + ", ".join([self._argument(one, name, bound) for one in tree]) + "]"
         if isinstance(tree, slice):
-            return f"slice({', '.join([self._argument(one, name, bound) for one in (tree.start, tree.stop, tree.step)])})"
+            return (
+                f"slice({', '.join([self._argument(one, name, bound) for one in (tree.start, tree.stop, tree.step)])})"
+            )
         if tree is None or tree is Ellipsis or type(tree) in (bool, int, str):
             return repr(tree) if tree is not Ellipsis else "..."
         bound[f"{name}_{len(bound)}"] = tree
@@ -511,12 +531,6 @@ def takes_out(node):
     if node.kind == REDUCE:
         return True
     return isinstance(node.function, np.ufunc) and node.kind in (CALL, ELEMENTWISE)
-
-
-def lowered_number(node, index):
-    from eagerdl.jit import lowering
-
-    return lowering.operands(node)[index]
 
 
 def number_word(number, how):

@@ -93,7 +93,8 @@ class Call:
                 entry = (kind, x) if kind in (str, bytes, type(None)) else Identity(x)
             except TypeError:
                 raise ArgumentError(where, "arguments are tensors, nested structures of them, or can be hashed",
-                                    f"{name} is a {kind.__name__}", "pass a tensor, or make the class hashable") from None  # fmt: skip
+                                    f"{name} is a {kind.__name__}",
+                                    "pass a tensor, or make the class hashable") from None  # fmt: skip
         entries.append(entry)
         self.names.append(name)
 
@@ -122,13 +123,18 @@ class Call:
         if isinstance(x, dict):
             return type(x)((key, self._rebuild(f"{name}[{key!r}]", one, tensors)) for key, one in x.items())
         if dataclasses.is_dataclass(x) and not isinstance(x, type):
-            fields = {f.name: self._rebuild(f"{name}.{f.name}", getattr(x, f.name), tensors) for f in dataclasses.fields(x)}
+            fields = {
+                f.name: self._rebuild(f"{name}.{f.name}", getattr(x, f.name), tensors) for f in dataclasses.fields(x)
+            }
             return dataclasses.replace(x, **{f.name: fields[f.name] for f in dataclasses.fields(x) if f.init})
         return x
 
     def without_sizes(self):
         """The key with ranks in the place of shapes."""
-        return [(entry[0], len(entry[1]), entry[2]) if isinstance(entry, tuple) and len(entry) == 4 else entry for entry in self.key]
+        return [
+            (entry[0], len(entry[1]), entry[2]) if isinstance(entry, tuple) and len(entry) == 4 else entry
+            for entry in self.key
+        ]
 
     def numbers_apart(self, other):
         """The names of the numbers in which this call differs from another key, if it differs in nothing else; else None."""

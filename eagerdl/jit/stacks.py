@@ -142,7 +142,13 @@ class _Apart:
         if node.function is not indexing._put.primitive.forward:
             return None
         (x, shape, key), (out,) = node.args, node.outputs
-        if not isinstance(x, Value) or not is_row_major(x) or x.dtype not in NAMES or x.dtype != out.dtype or not is_row_major(out):
+        if (
+            not isinstance(x, Value)
+            or not is_row_major(x)
+            or x.dtype not in NAMES
+            or x.dtype != out.dtype
+            or not is_row_major(out)
+        ):
             return None
         found = column_of(Node(VIEW, getitem, (out, key), {}))
         if found is None or x.shape != (*shape[: found[0]], *shape[found[0] + 1 :]):
@@ -228,7 +234,11 @@ class _Apart:
     def _view(self, value, axis, index):
         key = (value, axis, index)
         if key not in self.views:
-            where = (*[slice(None)] * axis, index, ...)  # without the dots NumPy gives a number, not a view, if no axis is left
+            where = (
+                *[slice(None)] * axis,
+                index,
+                ...,
+            )  # without the dots NumPy gives a number, not a view, if no axis is left
             self.views[key] = self._add_view(value, where)
         return self.views[key]
 

@@ -269,7 +269,9 @@ def number(x, kind):
     if isinstance(x, Number):
         return kind(x)  # an argument: it becomes a part of the key
     if x.size != 1:
-        raise ShapeError(user_place(), f"{kind.__name__}() needs one element", f"x has shape {x.shape}", "index or reduce it")
+        raise ShapeError(
+            user_place(), f"{kind.__name__}() needs one element", f"x has shape {x.shape}", "index or reduce it"
+        )
     array = x.reshape(())._array.astype(np.dtype(kind))
     return Number(array, kind, None) if isinstance(array, StandIn) else from_array(array)
 

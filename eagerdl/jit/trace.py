@@ -73,7 +73,9 @@ class Trace:
         if found is None:
             if not isinstance(array, np.ndarray):
                 raise OnGPU
-            if not is_packed(array):  # such as a reversed view that was assigned: programs keep variables in blocks of memory
+            if not is_packed(
+                array
+            ):  # such as a reversed view that was assigned: programs keep variables in blocks of memory
                 array = array.copy("C")
                 _slots["_array"].__set__(variable, array)
             value = Value(array)
@@ -102,8 +104,11 @@ class Trace:
             TracingError: if it belongs to another one.
         """
         if traced.trace is not self:
-            raise TracingError.at("a tensor of a trace cannot be used outside of it", f"a tensor of shape {traced.shape} came from "
-                                  f"the trace of {traced.trace.where}", "return it from the function, or keep it in a Variable")  # fmt: skip
+            raise TracingError.at(
+                "a tensor of a trace cannot be used outside of it",
+                f"a tensor of shape {traced.shape} came from the trace of {traced.trace.where}",
+                "return it from the function, or keep it in a Variable",
+            )
         return traced
 
     def encode(self, tree):
@@ -189,7 +194,6 @@ class Trace:
         """Lets go of what only the trace needed: its arrays refer to it, so that all would wait for the garbage collector."""
         self.alive = False
         self.variables, self.memos, self.known = {}, {}, {}
-
 
 
 def is_packed(array):

@@ -5,7 +5,7 @@ the real array too, so that a traced function runs while it is traced: shapes, d
 never guessed. What depends on the elements themselves is refused, since the next call will have others.
 """
 
-from typing import Any
+import importlib
 
 import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
@@ -167,13 +167,15 @@ class Traced(NDArrayOperatorsMixin, StandIn):
     mT = property(lambda self: self.swapaxes(-1, -2))
 
 
-CLIP: Any = vars(np._core.umath)["clip"]  # the ufunc behind np.clip
+CLIP = importlib.import_module("numpy._core.umath").clip  # the ufunc behind np.clip
 # Functions of NumPy that ask for no elements.
 ABOUT = frozenset(("shape", "ndim", "size", "result_type", "can_cast", "iscomplexobj", "isrealobj", "may_share_memory",
                    "shares_memory", "broadcast_shapes"))  # fmt: skip
 # Functions that write into their arguments, or whose answer Python would look at.
-IMPURE = frozenset(("copyto", "put", "putmask", "place", "fill_diagonal", "put_along_axis", "array_equal", "array_equiv",
-                    "allclose", "array2string", "array_repr", "array_str", "save", "savez", "savetxt", "asarray", "array"))  # fmt: skip
+IMPURE = frozenset((
+    "copyto", "put", "putmask", "place", "fill_diagonal", "put_along_axis", "array_equal", "array_equiv", "allclose", "array2string",
+    "array_repr", "array_str", "save", "savez", "savetxt", "asarray", "array",
+))  # fmt: skip
 # Functions whose result may be the same memory with other strides.
 VIEWS = frozenset(("reshape", "transpose", "permute_dims", "matrix_transpose", "broadcast_to", "squeeze", "expand_dims", "swapaxes",
                    "moveaxis", "rollaxis", "ravel", "atleast_1d", "atleast_2d", "atleast_3d", "flip", "fliplr", "flipud", "rot90",
@@ -211,7 +213,8 @@ for _name in ("swapaxes", "squeeze", "ravel", "diagonal"):
 for _name in ("real", "imag"):
     setattr(Traced, _name, property(_viewing(getattr(np, _name))))
 for _name, _ufunc, _typed in (("sum", np.add, True), ("prod", np.multiply, True), ("max", np.maximum, False),
-                              ("min", np.minimum, False), ("any", np.logical_or, False), ("all", np.logical_and, False)):  # fmt: skip
+                              ("min", np.minimum, False), ("any", np.logical_or, False),
+                              ("all", np.logical_and, False)):  # fmt: skip
     setattr(Traced, _name, _reducing(_ufunc, _typed))
 for _name in ("argmax", "argmin", "argsort", "argpartition", "choose", "compress", "cumprod", "cumsum", "dot", "flatten", "mean",
               "nonzero", "repeat", "round", "searchsorted", "std", "take", "var"):  # fmt: skip

@@ -9,6 +9,7 @@ import contextvars
 import ctypes
 import functools
 import glob
+import itertools
 import os
 import threading
 
@@ -92,7 +93,7 @@ def cut(n, work):
     """The slices of an axis of length n by which an op of so much work is shared: one for small ops."""
     count = max(min(n, SHARES, int(work // WORTH_A_SHARE)), 1)
     bounds = [n * i // count for i in range(count + 1)]
-    return [slice(*pair) for pair in zip(bounds, bounds[1:])]
+    return [slice(*pair) for pair in itertools.pairwise(bounds)]
 
 
 def each(function, slices):
@@ -120,7 +121,9 @@ def each(function, slices):
 def _openblas():
     """The functions that read and set the number of threads of NumPy's OpenBLAS; None where NumPy has another BLAS."""
     folder = os.path.dirname(np.__file__)
-    for path in glob.glob(os.path.join(folder + ".libs", "*openblas*")) + glob.glob(os.path.join(folder, ".dylibs", "*openblas*")):
+    for path in glob.glob(os.path.join(folder + ".libs", "*openblas*")) + glob.glob(
+        os.path.join(folder, ".dylibs", "*openblas*")
+    ):
         try:
             library = ctypes.CDLL(path)  # NumPy has loaded it already
         except OSError:

@@ -183,7 +183,10 @@ class ReversibleEmbedding(Embedding):
 
 def refuse_others(where, count, array):
     """Raises for indices that are no rows of a table of `count`."""
-    if not array.size or (array.min() >= 0 and array.max() < count and (array.dtype.kind in "iub" or (array == np.floor(array)).all())):
+    if not array.size:
+        return
+    whole = array.dtype.kind in "iub" or (array == np.floor(array)).all()
+    if whole and array.min() >= 0 and array.max() < count:
         return
     wrong = array[~((array >= 0) & (array < count))]
     came = f"got {wrong[0]}" if wrong.size else f"got {array[array != np.floor(array)][0]}"

@@ -173,7 +173,7 @@ def _lstm_forward(z, h, recurrent, rest):
 
 def _lstm_backward(saved, h, dh, gout, turned, rest):
     z, c, bent = saved
-    xp, masked, u, dc = rest.xp, rest.masked, h.shape[2], rest.c
+    xp, masked, dc = rest.xp, rest.masked, rest.c
     dz = xp.empty(z.shape, z.dtype)
     part, other = xp.empty(dh.shape, dh.dtype), xp.empty(dh.shape, dh.dtype)
     for t in builtins.range(len(z) - 1, -1, -1):
@@ -306,7 +306,9 @@ class Network(NamedTuple):
     step: Any  # (given, x, states) -> the next states, in ops
     saved: Any  # (steps, batch, units, masked) -> the shapes of what the forward saves
     reset_after: bool = False
-    traced: Any = None  # forward and backward as loops of a trace, so that a compiled function runs them as one compiled loop
+    traced: Any = (
+        None  # forward and backward as loops of a trace, so that a compiled function runs them as one compiled loop
+    )
 
 
 NETWORKS = {

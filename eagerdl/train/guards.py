@@ -88,7 +88,11 @@ class Snapshot:
                 pending += thing.objects[::-1]
             elif (held := self._held_by(thing)) is not None:
                 self.places.append((thing, held))
-                pending += [one for name, one in reversed(held.items()) if not (is_ours(thing) and name[0] == "_" and is_private(one))]
+                pending += [
+                    one
+                    for name, one in reversed(held.items())
+                    if not (is_ours(thing) and name[0] == "_" and is_private(one))
+                ]
         self._watch()
 
     def _watch(self):
@@ -109,7 +113,11 @@ class Snapshot:
         package = (type(thing).__module__ or "").partition(".")[0]
         if isinstance(thing, Module) or is_ours(thing):
             wanted = None if self.names is None or package == "eagerdl" else self.names | own_names()
-            return {name: value for name, value in vars(thing).items() if name not in UNREAD and (wanted is None or name in wanted)}
+            return {
+                name: value
+                for name, value in vars(thing).items()
+                if name not in UNREAD and (wanted is None or name in wanted)
+            }
         if package in FOREIGN:
             return None
         return {name: value for name, value in vars(thing).items() if self.names is None or name in self.names}
@@ -126,7 +134,9 @@ class Snapshot:
         for place, name, held in self.outside:
             if read(place, name) is not held:
                 return self._holds_on()
-        return list(map(FLAGS, self.variables)) == self.flags and all(array.tobytes() == held for array, held in self.arrays)
+        return list(map(FLAGS, self.variables)) == self.flags and all(
+            array.tobytes() == held for array, held in self.arrays
+        )
 
     def _holds_on(self):
         """Looks closely; where all means the same, this becomes what is compared with."""
@@ -187,7 +197,9 @@ def _switches():
 def is_ours(thing):
     """True for objects of classes that come from this package's, that its code reads in a step, and that may change."""
     modules = [base.__module__ or "" for base in type(thing).__mro__]
-    return any(module.startswith(OURS) for module in modules) and not any(module.startswith(FIXED) for module in modules)
+    return any(module.startswith(OURS) for module in modules) and not any(
+        module.startswith(FIXED) for module in modules
+    )
 
 
 def is_private(value):
@@ -204,7 +216,9 @@ def _named(thing, before, now):
     )
     called = getattr(thing, "name", None)
     called = f"{type(thing).__name__}{f' {called!r}' if isinstance(called, str) else ''}"
-    return f"an entry of a {called}" if isinstance(thing, dict | list | tuple) else f"the attribute {name!r} of {called}"
+    return (
+        f"an entry of a {called}" if isinstance(thing, dict | list | tuple) else f"the attribute {name!r} of {called}"
+    )
 
 
 def same(before, now):
@@ -234,20 +248,30 @@ def named_in(functions):
 @functools.cache
 def own_names():
     """The names of attributes that code of this package reads."""
-    modules = [module for name, module in list(sys.modules.items()) if name.startswith("eagerdl.") and module is not None]
+    modules = [
+        module for name, module in list(sys.modules.items()) if name.startswith("eagerdl.") and module is not None
+    ]
     things = [thing for module in modules for thing in vars(module).values()]
     things += [thing for owner in things if isinstance(owner, type) for thing in vars(owner).values()]
-    things = [getattr(thing, "fget", None) or getattr(thing, "func", None) or getattr(thing, "__func__", thing) for thing in things]
+    things = [
+        getattr(thing, "fget", None) or getattr(thing, "func", None) or getattr(thing, "__func__", thing)
+        for thing in things
+    ]
     return named_in([thing for thing in things if isinstance(thing, types.FunctionType)])
 
 
 def outside(functions):
-    """What functions name of their modules, of classes, and of the functions around them, as (dict or cell, name, what it holds)."""
+    """What functions name of their modules, of classes, of the functions around them, as (dict or cell, name, what it holds)."""
     seen = set()
     for function in functions:
         names = named_in([function])
-        found = [(function.__globals__, name, function.__globals__[name]) for name in names if name in function.__globals__]
-        found += [(cell, name, read(cell, name)) for name, cell in zip(function.__code__.co_freevars, function.__closure__ or ())]
+        found = [
+            (function.__globals__, name, function.__globals__[name]) for name in names if name in function.__globals__
+        ]
+        found += [
+            (cell, name, read(cell, name))
+            for name, cell in zip(function.__code__.co_freevars, function.__closure__ or ())
+        ]
         for space in [value for _, _, value in found if isinstance(value, type | types.ModuleType) and is_users(value)]:
             found += named_by(space, names)
         for place, name, value in found:
@@ -267,7 +291,11 @@ def is_users(space):
     """True for modules and classes of the program, in contrast to libraries."""
     module = space if isinstance(space, types.ModuleType) else sys.modules.get(space.__module__)
     file = getattr(module, "__file__", None) or ""
-    return module is not None and not file.startswith((PACKAGE_FOLDER, LIBRARY_FOLDER)) and (file != "" or module.__name__ == "__main__")
+    return (
+        module is not None
+        and not file.startswith((PACKAGE_FOLDER, LIBRARY_FOLDER))
+        and (file != "" or module.__name__ == "__main__")
+    )
 
 
 def read(place, name):
