@@ -619,3 +619,50 @@ def test_layouts_in_memory_are_kept_apart(view):
     compiled = edl.function(f)
     for given in (x, odd, x, odd):
         assert all(map(np.array_equal, compiled(given), f(given)))
+
+
+# -- gradients through branches and loops whose bodies use what is around them ----------------------------
+
+SCALE = edl.Variable([0.5, 2.0], name="scale")
+SHIFT = edl.Variable([1.0, -1.0], name="shift")
+
+
+def _rescaled(h):
+    n = edl.sqrt(edl.sum(h * h))
+    return edl.cond(n > 3, lambda: h / n * 5, lambda: h * 1.0)
+
+
+def _looped(h):
+    n = edl.sum(h * h)
+    return edl.fori_loop(0, 3, lambda i, s: s * 0.5 + h / n, h)
+
+
+BODIES = {
+    "one branch passes a value on": lambda h: edl.cond(edl.mean(h) > 0, lambda: h * 2, lambda: h),
+    "both pass a value on": lambda h: edl.cond(edl.mean(h) > 0, lambda: h, lambda: h),
+    "a value and what came of it": _rescaled,
+    "a variable passed on": lambda h: h * edl.cond(edl.mean(h) > 0, lambda: SHIFT, lambda: h),
+    "a variable in one branch": lambda h: edl.cond(edl.mean(h) > 0, lambda: h * SHIFT, lambda: h * h),
+    "branches in branches": lambda h: edl.cond(
+        edl.mean(h) > 0, lambda: edl.cond(edl.max(h) > 3, lambda: h * h, lambda: h), lambda: -h
+    ),
+    "a loop around captured values": _looped,
+    "a switch": lambda h: edl.switch(edl.argmax(h), [lambda x: x * h, lambda x: x + h], h * 2),
+    "a scan over captured rows": lambda h: edl.scan(lambda c, x: (c * x + h, c * SHIFT), h, edl.stack([h, h * 2, h]))[1],
+}
+
+
+@pytest.mark.parametrize("name", BODIES)
+@pytest.mark.parametrize("x", [[1.0, 2.0], [-1.0, -2.0], [4.0, 0.5], [0.5, -3.0]])
+def test_gradients_of_bodies(name, x):
+    def step(x):
+        with edl.GradientTape() as tape:
+            tape.watch(x)
+            y = edl.sum(BODIES[name](x * SCALE) ** 2)
+        return y, *tape.gradient(y, [x, SCALE, SHIFT], unconnected_gradients="zero")
+
+    x = edl.constant(x)
+    compiled = edl.function(step)
+    for found in twice(compiled, x):
+        for a, b in zip(found, step(x)):
+            assert np.allclose(a, b, rtol=1e-6, atol=1e-7)

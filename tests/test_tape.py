@@ -566,3 +566,16 @@ def test_an_exception_leaves_no_state_behind():
 def test_no_tape_saves_nothing():
     x = edl.Variable(np.ones(3))
     assert edl.exp(x)._node is None
+
+
+def test_what_was_computed_before_a_tape_is_not_its_own():
+    with edl.GradientTape() as outer:
+        h = edl.constant(2.0)
+        outer.watch(h)
+        n = h * h
+        with edl.GradientTape(persistent=True) as inner:
+            inner.watch([h, n])
+            y = h * n
+        assert float(inner.gradient(y, h)) == 4.0 and float(inner.gradient(y, n)) == 2.0
+        assert [float(g) for g in inner.gradient(y, [h, n])] == [4.0, 2.0]
+    assert float(outer.gradient(y, h)) == 12.0

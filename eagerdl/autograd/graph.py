@@ -126,12 +126,13 @@ class Recording:
 class Core(Recording):
     """The part of a tape that recordings and nodes refer to; it is what this tape records alone."""
 
-    __slots__ = ("alive", "shared", "tensors")
+    __slots__ = ("alive", "edges", "shared", "tensors")
 
     def __init__(self, auto):
         self.auto = auto
         self.alive = True
         self.forward = self.shared = self.tensors = ()  # recordings with others; weak references to watched nodes
+        self.edges = frozenset()  # weak references to watched nodes that other tapes recorded: what led to them is not this tape's
         self.watched = {}  # the leaf of a variable -> the variable
         self.nodes = []
 

@@ -318,6 +318,8 @@ def watch(core, x):
         node = x._node = Leaf()
     core.tensors += (weak(node),)
     before = frozenset() if node.recording is None else frozenset(c for c in node.recording.members if c.alive)
+    if node.primitive is not None and core not in before:
+        core.edges |= {weak(node)}
     node.recording = recording_of(before | {core})
 
 
@@ -367,15 +369,16 @@ def _whole(rows, x, shape, unconnected):
 def leading(roots, sources, core):
     """The nodes of `core` from which `roots` were computed and that lead to one of `sources`, as a set."""
     stack = [root for root in roots if core.has(root)]
-    found = set()
+    found, ends = set(), {reference() for reference in core.edges}
     while stack:
         node = stack.pop()
         if node not in found:
             found.add(node)
-            stack += [p for p in node.parents if p not in found and core.has(p)]
+            if node not in ends:
+                stack += [p for p in node.parents if p not in found and core.has(p)]
     leads = set()
     for node in sorted(found, key=by_serial):
-        if node in sources or not leads.isdisjoint(node.parents):
+        if node in sources or (node not in ends and not leads.isdisjoint(node.parents)):
             leads.add(node)
     return leads
 
@@ -394,7 +397,7 @@ def sweep(core, targets, cotangents, sources, consume=False):
     wanted = set(sources)
     all_lead = core.watches_only(wanted)
     follow = core.has if all_lead else leading([y._node for y in targets], wanted, core).__contains__
-    pending, heap = {}, []  # node -> cotangent so far; (-serial, node) of those that have parents
+    pending, heap, edges = {}, [], core.edges  # node -> cotangent so far; (-serial, node) of those that have parents
     for y, g in zip(targets, cotangents):
         node = y._node
         if node in pending:
@@ -406,6 +409,8 @@ def sweep(core, targets, cotangents, sources, consume=False):
     while heap:
         node = heappop(heap)[1]
         g = pending[node] if node in wanted else pending.pop(node)
+        if edges and weak(node) in edges:
+            continue
         parents, out, mine = node.parents, node.out, node.recording is core
         if mine and all_lead:
             needs = parents  # of what its tape recorded alone, it follows all

@@ -115,10 +115,13 @@ def spied(function, where, given):
     with body.running(), recordings.pause(), GradientTape(persistent=True) as tape:
         recordings.spies.append(spy)
         try:
-            function(*[from_array(body.input(array)) for array in given])
+            out = function(*[from_array(body.input(array)) for array in given])
+            spy(out)
         finally:
             recordings.spies.remove(spy)
-    return [*found.values()], list(tape.watched_variables())
+    leaves = [x._node for x in out if isinstance(x._node, recordings.VariableLeaf)]
+    returned = [leaf.owner() for leaf in leaves if leaf.owner().trainable and leaf.owner().dtype in INEXACT_SET]
+    return [*found.values()], list(dict.fromkeys([*tape.watched_variables(), *returned]))
 
 
 class Step:
@@ -148,7 +151,7 @@ class Step:
         with body.running(), recordings.pause():
             with GradientTape(persistent=True) if gradient else contextlib.nullcontext() as tape:
                 self.floats = [i for i, x in enumerate(inputs) if gradient and x.dtype in INEXACT_SET]
-                for x in (*[inputs[i] for i in self.floats], *tensors):
+                for x in (*[inputs[i] for i in self.floats], *tensors, *variables):
                     tape.watch(x)
                 out = [x if is_traced(x) else from_array(body.fresh(np.array(x._array))) for x in function(*inputs)]
             sources = self.sources = [*tensors, *variables]

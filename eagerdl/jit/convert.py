@@ -67,7 +67,7 @@ def convert(function):
 
 def callee(function):
     """What converted code calls in place of `function`: the user's own functions converted, all others as they are."""
-    for watch in watchers:
+    for watch in tuple(watchers):  # other threads may have theirs
         watch(function)
     kind = type(function)
     if kind is types.FunctionType:

@@ -173,8 +173,8 @@ ABOUT = frozenset(("shape", "ndim", "size", "result_type", "can_cast", "iscomple
                    "shares_memory", "broadcast_shapes"))  # fmt: skip
 # Functions that write into their arguments, or whose answer Python would look at.
 IMPURE = frozenset((
-    "copyto", "put", "putmask", "place", "fill_diagonal", "put_along_axis", "array_equal", "array_equiv", "allclose", "array2string",
-    "array_repr", "array_str", "save", "savez", "savetxt", "asarray", "array",
+    "copyto", "put", "putmask", "place", "fill_diagonal", "put_along_axis", "array_equal", "array_equiv", "allclose",
+    "array2string", "array_repr", "array_str", "save", "savez", "savetxt", "asarray", "array",
 ))  # fmt: skip
 # Functions whose result may be the same memory with other strides.
 VIEWS = frozenset(("reshape", "transpose", "permute_dims", "matrix_transpose", "broadcast_to", "squeeze", "expand_dims", "swapaxes",

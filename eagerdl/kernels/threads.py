@@ -25,7 +25,7 @@ class Worker(threading.Thread):
     """A thread that waits for something to call."""
 
     def __init__(self):
-        super().__init__(name="eagerdl-worker", daemon=True)
+        super().__init__(name="worker of eagerdl.kernels", daemon=True)
         self.go, self.done = threading.Lock(), threading.Lock()
         self.go.acquire()
         self.done.acquire()

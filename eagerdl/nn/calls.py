@@ -6,12 +6,15 @@ import functools
 import inspect
 import itertools
 import threading
+import weakref
 
 import numpy as np
 
 from eagerdl.devices import StandIn
 from eagerdl.jit import trace as tracing
 from eagerdl.jit.convert import callee
+from eagerdl.jit.traced import call
+from eagerdl.tensor import from_array
 
 _current = contextvars.ContextVar("eagerdl_layer_call", default=None)  # each thread has its own
 
@@ -81,6 +84,25 @@ def checked(function, array):
         function(array)
     elif isinstance(array, StandIn):
         tracing.current().check(function, (array,))
+
+
+def by_elements(method, *inputs):
+    """What a method of a layer makes of its inputs by looking at their elements; compiled code calls it each time.
+
+    Args:
+        method: a bound method that takes arrays as well as tensors, and returns an array whose shape depends on theirs only.
+        inputs: the inputs.
+
+    Returns:
+        The array; under tracing a tensor.
+    """
+    arrays = [getattr(x, "_array", x) for x in inputs]
+    if not any(isinstance(array, StandIn) for array in arrays):
+        return method(*inputs)
+    function = functools.partial(
+        method.__func__, weakref.proxy(method.__self__)
+    )  # compiled code must not keep the layer
+    return from_array(call(function, tuple(arrays), {}, label=method.__name__))
 
 
 observers = []  # functions (layer, outputs), called after every layer call

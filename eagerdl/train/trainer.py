@@ -337,7 +337,10 @@ class Trainer:
 
     def _finish(self, listed, logs, interrupts):
         if self.optimizer is not None and not interrupts.asked:
-            self.optimizer.finalize_variable_values(self.trainable_variables)
+            mine = [
+                v for v in self.trainable_variables if v in self.optimizer._index
+            ]  # others have an optimizer of their own
+            self.optimizer.finalize_variable_values(mine)
         listed.on_train_end(logs)
         loss = logs.get("loss")
         if (

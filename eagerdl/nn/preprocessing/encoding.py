@@ -5,6 +5,7 @@ import math
 from eagerdl import ops
 from eagerdl.errors import ArgumentError
 from eagerdl.nn.arguments import check_choice
+from eagerdl.ops.statistics import _bincount as counted
 
 MODES = ("int", "one_hot", "multi_hot", "count")
 ALIASES = {"binary": "multi_hot", "tf-idf": "tf_idf"}
@@ -54,7 +55,7 @@ def encode(x, mode, depth, dtype, weights=None):
         return ops.reshape(ops.multi_hot(rows, depth, dtype=dtype), shape)
     # What is outside of the categories goes to a bin of its own, which is cut off.
     places = ops.where((rows >= 0) & (rows < depth), rows, depth) + (depth + 1) * ops.arange(rows.shape[0])[:, None]
-    counts = ops.bincount(ops.ravel(places), minlength=rows.shape[0] * (depth + 1))
+    counts = counted(ops.ravel(places), rows.shape[0] * (depth + 1))
     return ops.cast(ops.reshape(ops.reshape(counts, (-1, depth + 1))[:, :depth], shape), dtype)
 
 

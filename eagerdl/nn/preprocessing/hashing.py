@@ -4,7 +4,7 @@ import numpy as np
 
 from eagerdl import ops, registry
 from eagerdl.errors import ArgumentError, DTypeError, ShapeError
-from eagerdl.nn import symbolic
+from eagerdl.nn import calls, symbolic
 from eagerdl.nn.arguments import positive_int
 from eagerdl.nn.layer import Layer
 from eagerdl.nn.preprocessing.adapting import texts
@@ -74,13 +74,14 @@ class Hashing(HashLayer):
         self.salt = checked_salt(self.where, salt)
 
     def call(self, inputs):
-        values = plain_values(self.where, inputs)
-        bins = self.num_bins
-        masked = self.mask_value is not None and bins > 1
-        out = hashed(values, bins - masked, self.salt)
-        if masked:
-            out = np.where(values == self.mask_value, 0, out + 1)
-        return encode(ops.convert_to_tensor(out), self.output_mode, bins, self.output_dtype)
+        bins = calls.by_elements(self._bins, inputs)
+        return encode(ops.convert_to_tensor(bins), self.output_mode, self.num_bins, self.output_dtype)
+
+    def _bins(self, inputs):
+        values, bins = plain_values(self.where, inputs), self.num_bins
+        if self.mask_value is None or bins == 1:
+            return hashed(values, bins, self.salt)
+        return np.where(values == self.mask_value, 0, hashed(values, bins - 1, self.salt) + 1)
 
     def compute_output_shape(self, input_shape):
         return encoded_shape(input_shape, self.output_mode, self.num_bins)
@@ -124,6 +125,10 @@ class HashedCrossing(HashLayer):
             raise ArgumentError(self.where, "a list of two or more inputs is crossed",
                                 f"got {type(inputs).__name__} {inputs!r:.60}",
                                 "pass [a, b]")  # fmt: skip
+        bins = calls.by_elements(self._bins, *inputs)
+        return encode(ops.convert_to_tensor(bins), self.output_mode, self.num_bins, self.output_dtype)
+
+    def _bins(self, *inputs):
         values = [plain_values(self.where, x, whole=True) for x in inputs]
         self._check_shapes([x.shape for x in values])
         out = np.full(values[0].size, CROSS_KEY, np.uint64)
@@ -134,8 +139,7 @@ class HashedCrossing(HashLayer):
                 else x.ravel().astype(np.uint64)
             )
             out = joined(out, words)
-        out = (out % np.uint64(self.num_bins)).astype(np.int64).reshape(values[0].shape)
-        return encode(ops.convert_to_tensor(out), self.output_mode, self.num_bins, self.output_dtype)
+        return (out % np.uint64(self.num_bins)).astype(np.int64).reshape(values[0].shape)
 
     def _check_shapes(self, shapes):
         shapes = [tuple(shape) for shape in shapes]

@@ -9,7 +9,7 @@ import numpy as np
 
 from eagerdl import config, dtypes, ops, registry
 from eagerdl.errors import ArgumentError, DTypeError, ShapeError
-from eagerdl.nn import symbolic
+from eagerdl.nn import calls, symbolic
 from eagerdl.nn.arguments import check_choice
 from eagerdl.nn.layer import Layer
 from eagerdl.nn.preprocessing.adapting import batches_of, texts
@@ -225,9 +225,14 @@ class IndexLookup(Layer):
     # -- calls ------------------------------------------------------------------------------------
 
     def call(self, inputs):
-        if self.invert:
+        if self.invert and self.vocabulary_dtype == "string":
             return self._inverted(inputs)
-        return self.encoded(self.indices(self._tokens(inputs)))
+        if self.invert:
+            return ops.convert_to_tensor(calls.by_elements(self._inverted, inputs))
+        return self.encoded(calls.by_elements(self._numbers, inputs))
+
+    def _numbers(self, inputs):
+        return self.indices(self._tokens(inputs))
 
     def indices(self, tokens):
         """An array of tokens -> an int64 array of their numbers."""
@@ -447,7 +452,7 @@ class IntegerLookup(IndexLookup):
         return self._tokens(tokens).ravel().tolist()
 
     def _words(self, words, shape):
-        return ops.convert_to_tensor(np.array(words, np.int64).reshape(shape))
+        return np.array(words, np.int64).reshape(shape)
 
 
 registry.add_area("layers", {name: globals()[name] for name in __all__})

@@ -5,6 +5,7 @@ from typing import ClassVar
 
 from eagerdl import config, dtypes
 from eagerdl.errors import ArgumentError, ShapeError
+from eagerdl.jit import trace as tracing
 from eagerdl.ops.arithmetic import square, where
 from eagerdl.ops.conversion import convert_to_tensor
 from eagerdl.ops.elementary import sqrt
@@ -331,12 +332,13 @@ class R2Score(Metric):
             score = mean(score)
         elif self.class_aggregation == "variance_weighted_average":
             score = sum(total * score) / sum(total)
-        p, m = self.num_regressors, float(self.num_samples)
-        if p and p >= m - 1:
-            warnings.warn(f"[{self.name}] num_regressors={p} needs more than {p + 1} samples; there are {m:.0f}, so that the score "
-                          f"is not adjusted", stacklevel=2)  # fmt: skip
-        elif p:
-            score = 1.0 - (1.0 - score) * (m - 1.0) / (m - p - 1.0)
+        p, m = self.num_regressors, self.num_samples.value
+        if p:
+            enough = m - 1.0 > p
+            if tracing.current() is None and not enough:
+                warnings.warn(f"[{self.name}] num_regressors={p} needs more than {p + 1} samples; there are {float(m):.0f}, so that "
+                              "the score is not adjusted", stacklevel=2)  # fmt: skip
+            score = where(enough, 1.0 - (1.0 - score) * (m - 1.0) / (m - p - 1.0), score)
         return score
 
     def get_config(self):

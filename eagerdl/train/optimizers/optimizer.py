@@ -318,7 +318,9 @@ class Optimizer(OptimizerState):
         Args:
             var_list: variables that the optimizer was built with.
         """
+        if not self.use_ema:
+            return
         self._check_known(var_list if self.built else ())
-        if self.use_ema and int(self._iterations):  # before the first step there are no averages
+        if int(self._iterations):  # before the first step there are no averages
             for v in var_list:
                 v.assign(self._averages[self._index[v]].value)
