@@ -54,6 +54,7 @@ class Snapshot:
     def __init__(self, model, functions=None):
         self.model = weakref.ref(model)  # it keeps its snapshots, which must not keep it
         self.names = None if functions is None else named_in(functions)
+        self.wanted = None if functions is None else self.names | own_names()
         self.change, self.switches = tracking.changes[0], _switches()
         self.places = []  # (object, what it held by name); the model itself is not among them
         self.of_model = self._held_by(model)
@@ -112,15 +113,13 @@ class Snapshot:
             return None
         package = (type(thing).__module__ or "").partition(".")[0]
         if isinstance(thing, Module) or is_ours(thing):
-            wanted = None if self.names is None or package == "eagerdl" else self.names | own_names()
-            return {
-                name: value
-                for name, value in vars(thing).items()
-                if name not in UNREAD and (wanted is None or name in wanted)
-            }
-        if package in FOREIGN:
+            held = {name: value for name, value in vars(thing).items() if name not in UNREAD}
+            wanted = None if package == "eagerdl" else self.wanted
+        elif package in FOREIGN:
             return None
-        return {name: value for name, value in vars(thing).items() if self.names is None or name in self.names}
+        else:
+            held, wanted = vars(thing), self.names
+        return dict(held) if wanted is None else {name: value for name, value in held.items() if name in wanted}
 
     # -- questions ----------------------------------------------------------------------------------
 
@@ -194,12 +193,17 @@ def _switches():
     return dtypes._floatx, config._epsilon, config._image_data_format
 
 
+_ours = weakref.WeakKeyDictionary()  # class -> whether it is
+
+
 def is_ours(thing):
     """True for objects of classes that come from this package's, that its code reads in a step, and that may change."""
-    modules = [base.__module__ or "" for base in type(thing).__mro__]
-    return any(module.startswith(OURS) for module in modules) and not any(
-        module.startswith(FIXED) for module in modules
-    )
+    known = _ours.get(type(thing))
+    if known is None:
+        modules = [base.__module__ or "" for base in type(thing).__mro__]
+        fixed = any(module.startswith(FIXED) for module in modules)
+        known = _ours[type(thing)] = not fixed and any(module.startswith(OURS) for module in modules)
+    return known
 
 
 def is_private(value):
