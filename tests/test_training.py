@@ -577,24 +577,6 @@ class At(edl.callbacks.Callback):
             self.function(self.model)
 
 
-def test_an_optimizer_may_train_a_part_of_the_model():
-    class Two(OwnStep):
-        def train_step(self, data):
-            x, y = data
-            with edl.GradientTape() as tape:
-                loss = self.compute_loss(x, y, self(x, training=True))
-            variables = self.layers[-1].trainable_variables
-            self.optimizer.apply_gradients(zip(tape.gradient(loss, variables), variables))
-            return {"loss": loss}
-
-    for settings in ({}, {"use_ema": True}):
-        model = classifier(Two)
-        before = model.get_weights()
-        model.compile(edl.optimizers.Adam(0.1, **settings), CROSSENTROPY)
-        model.fit(X, CLASSES, verbose=0)
-        assert [np.array_equal(one, other) for one, other in zip(before, model.get_weights())] == [True, True, False, False]
-
-
 def test_stop_training_ends_the_epoch_and_the_run():
     model = regressor()
     history = model.fit(

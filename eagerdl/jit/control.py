@@ -16,7 +16,7 @@ from eagerdl.autograd.tape import GradientTape
 from eagerdl.dtypes import INEXACT_SET
 from eagerdl.errors import ArgumentError, DTypeError, ShapeError, TapeError
 from eagerdl.jit.graph import LOOP, VIEW, Graph, Value
-from eagerdl.jit.loops import Branches, Loop, Shares
+from eagerdl.jit.loops import Branches, Loop
 from eagerdl.jit.numbers import Number
 from eagerdl.jit.rewrite import rewrite
 from eagerdl.jit.running import current
@@ -269,7 +269,7 @@ def run_loop(where, function, carried, along, n, reverse=False, flag=None):
     return _RunningLoop(where, step, carried, along, n, reverse, flag).run(gradient)
 
 
-def array_loop(where, function, carried, along, reverse=False, shares=(slice(None),)):
+def array_loop(where, function, carried, along, reverse=False):
     """A loop over arrays of the trace under way, for forwards of ops that run step by step.
 
     Args:
@@ -277,29 +277,24 @@ def array_loop(where, function, carried, along, reverse=False, shares=(slice(Non
         function: (carried arrays..., rows...) -> the new carried arrays, and the rows that are collected.
         carried, along: arrays, of which at least one is traced.
         reverse: whether to begin at the end.
-        shares: slices of the batch, the first axis of what is carried and of rows, that may run at the same time.
 
     Returns:
         The last carried arrays, and the collected ones.
     """
-    loops, outside = [], []
-    for rows in shares:
-        body = Body(where)
-        given = [np.array(examples(x)[rows]) for x in carried]
-        given += [np.array(examples(x)[-1 if reverse else 0][rows]) for x in along]
-        inputs = [body.input(example) for example in given]
-        with body.running():
-            new, collected = function(*inputs)
-            body.graph.outputs = [body.encode(x) for x in (*new, *collected)]
-        graph = rewrite(body.graph.without_dead_code()).without_dead_code()
-        graph.named_values()
-        loops.append(Loop(graph, len(carried), len(along), None, reverse))
-        outside = [one for one, _ in body.captured.values()]
-        body.close()
-        body.captured = {}
-    if len(loops) > 1 and not Shares.possible(loops):
-        return array_loop(where, function, carried, along, reverse)
-    loop = Shares(loops, shares) if len(loops) > 1 else loops[0]
+    body = Body(where)
+    rows = [np.array(examples(x)[-1 if reverse else 0]) for x in along]
+    inputs = [body.input(example) for example in (*[np.array(examples(x)) for x in carried], *rows)]
+    with body.running():
+        new, collected = function(*inputs)
+        outputs = [body.encode(x) for x in (*new, *collected)]
+    graph = body.graph
+    graph.outputs = outputs
+    rewrite(graph.without_dead_code()).without_dead_code()
+    graph.named_values()
+    loop = Loop(graph, len(carried), len(along), None, reverse)
+    outside = [one for one, _ in body.captured.values()]
+    body.close()
+    body.captured = {}
     made = call(loop, (*carried, *along, *outside), {}, LOOP)
     return made[: len(carried)], made[len(carried) :]
 

@@ -16,7 +16,6 @@ from eagerdl.jit.instructions import CAREFUL, WORDS, Body, NotDriven, is_dense
 from eagerdl.jit.interpreter import Interpreter
 from eagerdl.jit.program import Program
 from eagerdl.jit.stacks import carried_apart
-from eagerdl.kernels import threads
 
 DRIVER = """def kernel(P):
     n, code, count = word(P, 0), word(P, 1), word(P, 2)
@@ -337,16 +336,16 @@ class Driven:
             )
         return found
 
-    def __call__(self, arrays, rooms=None):
-        """Runs it; None if it failed on the way, and nothing has happened. `rooms` are arrays for the collected rows."""
+    def __call__(self, arrays):
+        """Runs it; None if it failed on the way, and nothing has happened."""
         if self.parts is not None:
             arrays = self.parts.taken(arrays)
         body, count = self.body, self.count
-        carried, along = arrays[:count], [in_rows(one) for one in arrays[count : count + self.along]]
+        carried, along = arrays[:count], [np.ascontiguousarray(one) for one in arrays[count : count + self.along]]
         for value, array in zip(self.same, arrays[count + self.along :]):
             np.copyto(body.arrays[value], array)
         n = self._runs(along)
-        rooms = rooms or self.rooms(n)
+        rooms = self.rooms(n)
         for place, array in zip(self._begin(rooms, n), carried):
             np.copyto(place, array)
         pieces = []
@@ -419,56 +418,6 @@ class Driven:
                 if root in lent:
                     table[index] += native.address(lent[root][1]) - native.address(body.arrays[root])
                     outer.addresses.append((table, index, lent[root][0]))
-
-
-class Shares:
-    """A loop over a batch, as loops over shares of it that run at the same time.
-
-    Args:
-        loops: a Loop for each share.
-        slices: the rows of each share: of the first axis of what is carried, of the second of what the loop runs along.
-    """
-
-    __name__ = "loop"
-    compiled = True
-    acts = False
-
-    def __init__(self, loops, slices):
-        self.loops, self.slices = loops, slices
-        self.carried, self.along = loops[0].carried, loops[0].along
-        self.lock = threading.Lock()
-
-    @staticmethod
-    def possible(loops):
-        """True if all of them are driven, and carry what they were given to carry."""
-        return all(loop.driven is not None and loop.driven.parts is None and not loop.acts for loop in loops)
-
-    def __call__(self, *arrays):
-        with self.lock:
-            return self._at_once(arrays)
-
-    def _at_once(self, arrays):
-        end = self.carried + self.along
-        first = self.loops[0].driven
-        n, batch = len(arrays[self.carried]), len(arrays[0])
-        whole = [
-            first._room((n + (place in first.extra), batch, *value.shape[1:]), value.dtype, ("batch", place))
-            for place, value in enumerate(first.collected)
-        ]
-
-        def run(share):
-            loop, rows = share
-            given = [one[rows] for one in arrays[: self.carried]] + [one[:, rows] for one in arrays[self.carried : end]]
-            given += arrays[end:]
-            return loop.driven(given, [room[:, rows] for room in whole])[: self.carried]
-
-        finals = threads.each(run, [*zip(self.loops, self.slices)])
-        return [*[np.concatenate(column) for column in zip(*finals)], *first._rows_of(whole, n)]
-
-
-def in_rows(array):
-    """An array whose rows lie in memory without gaps."""
-    return array if len(array) and array[0].flags.c_contiguous else np.ascontiguousarray(array)
 
 
 class Branches:

@@ -19,7 +19,6 @@ import numpy as np
 from eagerdl import devices, dtypes
 from eagerdl.autograd import Spec, custom, vjp
 from eagerdl.errors import DTypeError, ShapeError
-from eagerdl.kernels import threads
 from eagerdl.ops import control_flow
 from eagerdl.ops.arithmetic import where
 from eagerdl.ops.conversion import cast, convert_to_tensor
@@ -30,8 +29,6 @@ from eagerdl.ops.shape import expand_dims, stack
 
 __all__ = ["gru", "lstm", "simple_rnn"]
 
-
-ROWS_OF_A_SHARE = 16  # of a batch, at least: products of fewer rows are slow
 
 # -- all steps, on arrays -----------------------------------------------------------------------
 
@@ -159,68 +156,38 @@ def _lstm_cell_back(gates, c, bent, dh, dc, d=None, part=None, other=None, new=N
     return np.concatenate([di, df, dg, do], 1) if d is None else d, dc
 
 
-def _shares(z, recurrent):
-    """Slices of the batch of z (steps, batch, n) whose steps run at the same time; small products want one thread of BLAS each."""
-    batch = z.shape[1]
-    count = len(threads.cut(builtins.max(batch // ROWS_OF_A_SHARE, 1), 2 * len(z) * batch * recurrent.size))
-    return [slice(batch * i // count, batch * (i + 1) // count) for i in builtins.range(count)]
-
-
-def _each_share(run, z, recurrent):
-    """``run(rows)`` for the shares of a batch."""
-    if devices.module_of(z) is not np:
-        run(slice(None))
-        return
-    shares = _shares(z, recurrent)
-    with threads.one_blas_thread():
-        threads.each(run, shares)
-
-
 def _lstm_forward(z, h, recurrent, rest):
-    xp, u = rest.xp, h.shape[2]
+    xp, masked, u = rest.xp, rest.masked, h.shape[2]
     a, b = rest.affine
     c, bent = xp.empty(h.shape, h.dtype), xp.empty(z.shape[:2] + (u,), h.dtype)  # bent: tanh(c)
     c[0] = rest.c
-
-    def run(rows):
-        masked = None if rest.masked is None else rest.masked[:, rows]
-        room, part = xp.empty_like(z[0, rows]), xp.empty_like(h[0, rows])
-        for t in builtins.range(len(z)):
-            xp.matmul(h[t, rows], recurrent, out=room)
-            _lstm_cell(
-                z[t, rows], room, c[t, rows], a, b, z[t, rows], c[t + 1, rows], bent[t, rows], h[t + 1, rows], part
-            )
-            if masked is not None:
-                _hold(xp, c[t + 1, rows], c[t, rows], masked[t])
-                _hold(xp, h[t + 1, rows], h[t, rows], masked[t])
-
-    _each_share(run, z, recurrent)
+    room, part = xp.empty(z.shape[1:], z.dtype), xp.empty(h.shape[1:], h.dtype)
+    for t in builtins.range(len(z)):
+        xp.matmul(h[t], recurrent, out=room)
+        _lstm_cell(z[t], room, c[t], a, b, z[t], c[t + 1], bent[t], h[t + 1], part)
+        if masked is not None:
+            _hold(xp, c[t + 1], c[t], masked[t])
+            _hold(xp, h[t + 1], h[t], masked[t])
     return z, c, bent
 
 
 def _lstm_backward(saved, h, dh, gout, turned, rest):
     z, c, bent = saved
-    xp, dc = rest.xp, rest.c
+    xp, masked, dc = rest.xp, rest.masked, rest.c
     dz = xp.empty(z.shape, z.dtype)
-
-    def run(rows):
-        masked = None if rest.masked is None else rest.masked[:, rows]
-        mine, cell = dh[rows], dc[rows]
-        part, other = xp.empty_like(mine), xp.empty_like(mine)
-        for t in builtins.range(len(z) - 1, -1, -1):
-            d = dz[t, rows]
-            if gout is not None:
-                mine += gout[t, rows]
-            before = None if masked is None else (mine.copy(), cell.copy())
-            _lstm_cell_back(z[t, rows], c[t, rows], bent[t, rows], mine, cell, d, part, other, cell)
-            if masked is not None:
-                xp.copyto(d, 0, where=masked[t])
-            xp.matmul(d, turned, out=mine)
-            if masked is not None:
-                _hold(xp, mine, before[0], masked[t])
-                _hold(xp, cell, before[1], masked[t])
-
-    _each_share(run, z, turned)
+    part, other = xp.empty(dh.shape, dh.dtype), xp.empty(dh.shape, dh.dtype)
+    for t in builtins.range(len(z) - 1, -1, -1):
+        gates, d = z[t], dz[t]
+        if gout is not None:
+            dh += gout[t]
+        before = None if masked is None else (dh.copy(), dc.copy())
+        _lstm_cell_back(gates, c[t], bent[t], dh, dc, d, part, other, dc)
+        if masked is not None:
+            xp.copyto(d, 0, where=masked[t])
+        xp.matmul(d, turned, out=dh)
+        if masked is not None:
+            _hold(xp, dh, before[0], masked[t])
+            _hold(xp, dc, before[1], masked[t])
     return (dh, dc), dz, dz, xp.matmul(_rows(h[:-1]).T, _rows(dz))
 
 
@@ -231,7 +198,7 @@ def _lstm_forward_traced(z, states, recurrent, a, b):
         gates, cell, bent, h = _lstm_cell(z, np.matmul(h, recurrent), c, a, b)
         return [h, cell], [gates, cell, bent, h]
 
-    _, (gates, cells, bent, h) = control_flow.staged.array_loop("lstm", step, states, [z], shares=_shares(z, recurrent))
+    _, (gates, cells, bent, h) = control_flow.staged.array_loop("lstm", step, states, [z])
     c, h = [np.concatenate([first[None], rest]) for first, rest in zip(states[::-1], (cells, h), strict=True)]
     return h, gates, c, bent
 
@@ -244,7 +211,7 @@ def _lstm_backward_traced(saved, h, dh, gout, turned, rest):
         return [np.matmul(d, turned), dc], [d]
 
     along = [gates, c[:-1], bent] if gout is None else [gates, c[:-1], bent, gout]
-    states, (dz,) = control_flow.staged.array_loop("lstm", step, [dh, rest.c], along, True, _shares(gates, turned))
+    states, (dz,) = control_flow.staged.array_loop("lstm", step, [dh, rest.c], along, reverse=True)
     return tuple(states), dz, dz, np.matmul(_rows(h[:-1]).T, _rows(dz))
 
 
