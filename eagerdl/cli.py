@@ -117,13 +117,18 @@ def run_cache(arguments: argparse.Namespace) -> int:
         arguments.error(f"there is nothing to do named {arguments.what!r}; the only one is clear")
     folder = cache.folder()
     if folder is None:
-        print("no kernels are kept: " + ("EAGERDL_CACHE is 0" if "EAGERDL_CACHE" in os.environ else "there is no home folder"))
+        print(
+            "no kernels are kept: "
+            + ("EAGERDL_CACHE is 0" if "EAGERDL_CACHE" in os.environ else "there is no home folder")
+        )
         return 0
     if arguments.what == "clear":
         removed, left = cache.clear()
         print(f"{removed} kernels removed from {folder}")
         if left:
-            message = f"[eagerdl cache] the files must be yours to remove; {left} could not be; look at who owns {folder}"
+            message = (
+                f"[eagerdl cache] the files must be yours to remove; {left} could not be; look at who owns {folder}"
+            )
             print(message, file=sys.stderr)
         return 1 if left else 0
     versions, size = cache.contents()

@@ -21,8 +21,8 @@ from hypothesis import strategies as st
 
 import eagerdl as edl
 from eagerdl.errors import DTypeError, EagerdlError, ShapeError, TracingError
-from eagerdl.jit import staging, statements
-from eagerdl.jit.convert import callee, convert, do_not_convert, side_effects, why_not
+from eagerdl.jit.autograph import staging, statements
+from eagerdl.jit.autograph.convert import callee, convert, do_not_convert, side_effects, why_not
 from eagerdl.tensor import Tensor
 from eagerdl.tree import flatten, map_structure
 

@@ -648,7 +648,9 @@ BODIES = {
     ),
     "a loop around captured values": _looped,
     "a switch": lambda h: edl.switch(edl.argmax(h), [lambda x: x * h, lambda x: x + h], h * 2),
-    "a scan over captured rows": lambda h: edl.scan(lambda c, x: (c * x + h, c * SHIFT), h, edl.stack([h, h * 2, h]))[1],
+    "a scan over captured rows": lambda h: edl.scan(lambda c, x: (c * x + h, c * SHIFT), h, edl.stack([h, h * 2, h]))[
+        1
+    ],
 }
 
 

@@ -104,7 +104,9 @@ def test_keys_depend_on_source_vocabulary_versions_and_processor(monkeypatch):
 
 
 def test_the_vocabulary_is_that_of_the_sources():
-    text = b"".join((pathlib.Path(compiler.__file__).parent / name).read_bytes() for name in ("intrinsics.py", "compiler.py"))
+    text = b"".join(
+        (pathlib.Path(compiler.__file__).parent / name).read_bytes() for name in ("intrinsics.py", "compiler.py")
+    )
     assert compiler.vocabulary() == hashlib.sha256(text).hexdigest()
 
 
@@ -132,7 +134,9 @@ def failing(number):
 @pytest.mark.parametrize("number", [errno.EROFS, errno.EACCES, errno.ENOSPC, errno.EDQUOT])
 def test_a_folder_that_is_full_or_read_only_costs_one_warning(folder, monkeypatch, number):
     monkeypatch.setattr(tempfile, "mkstemp", failing(number))
-    with pytest.warns(UserWarning, match=rf"\[edl.function\] .*must be writable; .*{os.strerror(number)}; .*EAGERDL_CACHE"):
+    with pytest.warns(
+        UserWarning, match=rf"\[edl.function\] .*must be writable; .*{os.strerror(number)}; .*EAGERDL_CACHE"
+    ):
         keep()
     with warnings.catch_warnings():
         warnings.simplefilter("error")

@@ -132,7 +132,9 @@ class Core(Recording):
         self.auto = auto
         self.alive = True
         self.forward = self.shared = self.tensors = ()  # recordings with others; weak references to watched nodes
-        self.edges = frozenset()  # weak references to watched nodes that other tapes recorded: what led to them is not this tape's
+        self.edges = (
+            frozenset()
+        )  # weak references to watched nodes that other tapes recorded: what led to them is not this tape's
         self.watched = {}  # the leaf of a variable -> the variable
         self.nodes = []
 

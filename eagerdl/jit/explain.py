@@ -9,7 +9,7 @@ from eagerdl import config
 from eagerdl.autograd.primitive import REGISTRY
 from eagerdl.errors import ArgumentError, TracingError
 from eagerdl.jit import compiler, lines, lowering, printing
-from eagerdl.jit.convert import why_not
+from eagerdl.jit.autograph.convert import why_not
 from eagerdl.jit.graph import CHECK, ELEMENTWISE, LOOP, REDUCE, VIEW, Value, is_gufunc
 from eagerdl.jit.instructions import Body
 from eagerdl.jit.numbers import Number

@@ -17,10 +17,10 @@ from eagerdl.jit import (
     printing,
 )
 from eagerdl.jit import trace as tracing
+from eagerdl.jit.autograph.convert import convert
 from eagerdl.jit.backward import DifferentiableFunction
 from eagerdl.jit.compiler import nothing_compiled
 from eagerdl.jit.concrete import ConcreteFunction
-from eagerdl.jit.convert import convert
 from eagerdl.jit.interpreter import ShapeChanged
 from eagerdl.jit.numbers import NeedsValue
 from eagerdl.jit.rewrite import rewrite

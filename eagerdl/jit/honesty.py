@@ -13,9 +13,9 @@ import types
 import warnings
 
 from eagerdl.errors import PACKAGE_FOLDER, TracingWarning
-from eagerdl.jit import names
-from eagerdl.jit.convert import call_of, definition, is_users, side_effects, watchers
-from eagerdl.jit.places import content
+from eagerdl.jit.autograph import names
+from eagerdl.jit.autograph.convert import call_of, definition, is_users, side_effects, watchers
+from eagerdl.jit.autograph.places import content
 from eagerdl.jit.running import current
 from eagerdl.jit.signature import Identity, difference, is_number
 

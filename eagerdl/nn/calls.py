@@ -12,7 +12,7 @@ import numpy as np
 
 from eagerdl.devices import StandIn
 from eagerdl.jit import trace as tracing
-from eagerdl.jit.convert import callee
+from eagerdl.jit.autograph.convert import callee
 from eagerdl.jit.traced import call
 from eagerdl.tensor import from_array
 

@@ -16,7 +16,7 @@ import numpy as np
 
 from eagerdl import config, dtypes
 from eagerdl.errors import PACKAGE_FOLDER
-from eagerdl.jit.convert import LIBRARY_FOLDER
+from eagerdl.jit.autograph.convert import LIBRARY_FOLDER
 from eagerdl.nn import tracking
 from eagerdl.nn.module import Module
 from eagerdl.nn.weights import is_layer

@@ -9,9 +9,10 @@ import traceback
 
 from eagerdl import tree
 from eagerdl.errors import NUMPY_FOLDER, PACKAGE_FOLDER, EagerdlError
-from eagerdl.jit import honesty, names
+from eagerdl.jit import honesty
 from eagerdl.jit import trace as tracing
-from eagerdl.jit.convert import definition, watchers
+from eagerdl.jit.autograph import names
+from eagerdl.jit.autograph.convert import definition, watchers
 from eagerdl.jit.graph import values_in
 from eagerdl.jit.traced import Traced, getitem
 

@@ -336,8 +336,8 @@ class R2Score(Metric):
         if p:
             enough = m - 1.0 > p
             if tracing.current() is None and not enough:
-                warnings.warn(f"[{self.name}] num_regressors={p} needs more than {p + 1} samples; there are {float(m):.0f}, so that "
-                              "the score is not adjusted", stacklevel=2)  # fmt: skip
+                warnings.warn(f"[{self.name}] num_regressors={p} needs more than {p + 1} samples; there are {float(m):.0f}, so "
+                              "that the score is not adjusted", stacklevel=2)  # fmt: skip
             score = where(enough, 1.0 - (1.0 - score) * (m - 1.0) / (m - p - 1.0), score)
         return score
 

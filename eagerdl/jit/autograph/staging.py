@@ -9,8 +9,8 @@ import numpy as np
 
 from eagerdl import dtypes
 from eagerdl.errors import DTypeError, EagerdlError, ShapeError, TracingError, user_place
-from eagerdl.jit.jumps import VALUE
-from eagerdl.jit.places import RETURN_VALUE, UNDEFINED, Memory, build, copied, flatten
+from eagerdl.jit.autograph.jumps import VALUE
+from eagerdl.jit.autograph.places import RETURN_VALUE, UNDEFINED, Memory, build, copied, flatten
 from eagerdl.ops import convert_to_tensor, zeros
 from eagerdl.ops.control_flow import cond
 from eagerdl.tensor import Tensor

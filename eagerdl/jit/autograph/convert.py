@@ -23,10 +23,10 @@ import types
 import warnings
 
 from eagerdl.errors import PACKAGE_FOLDER
-from eagerdl.jit import statements
-from eagerdl.jit.blocks import BLOCKS, CALLEE, STATEMENTS, rewrite
-from eagerdl.jit.names import effects, parameters
-from eagerdl.jit.places import content
+from eagerdl.jit.autograph import statements
+from eagerdl.jit.autograph.blocks import BLOCKS, CALLEE, STATEMENTS, rewrite
+from eagerdl.jit.autograph.names import effects, parameters
+from eagerdl.jit.autograph.places import content
 
 __all__ = ["callee", "convert", "do_not_convert", "side_effects", "why_not"]
 

@@ -4,7 +4,7 @@ A place is read and written like a variable: the cell of a closure, a global, an
 Values are taken apart into leaves and a layout, which does not change when a list or dict does.
 """
 
-from eagerdl.jit.jumps import VALUE
+from eagerdl.jit.autograph.jumps import VALUE
 
 RETURN_VALUE = "the return value"  # how messages call what `return` will give
 

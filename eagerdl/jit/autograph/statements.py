@@ -12,9 +12,9 @@ import numpy as np
 from eagerdl import dtypes
 from eagerdl.devices import StandIn
 from eagerdl.errors import DTypeError, ShapeError, TracingError, user_place
+from eagerdl.jit.autograph.places import places_of
+from eagerdl.jit.autograph.staging import choose, condition, describe, if_places, repeat
 from eagerdl.jit.numbers import Number
-from eagerdl.jit.places import places_of
-from eagerdl.jit.staging import choose, condition, describe, if_places, repeat
 from eagerdl.ops import cast, convert_to_tensor, logical_not, maximum
 from eagerdl.ops.control_flow import cond, fori_loop, scan, while_loop
 from eagerdl.tensor import Tensor, from_array

@@ -16,8 +16,8 @@ names that a block assigns: those that are needed afterwards, and those that are
 
 import ast
 
-from eagerdl.jit.jumps import FRAME_READERS, after_docstring, at, is_plain, without_jumps
-from eagerdl.jit.names import Liveness, Scope, same_scope
+from eagerdl.jit.autograph.jumps import FRAME_READERS, after_docstring, at, is_plain, without_jumps
+from eagerdl.jit.autograph.names import Liveness, Scope, same_scope
 
 # Free variables of every converted function, the argument of a loop's body, and the functions that blocks become. As in
 # jumps.py, no program can spell these names.

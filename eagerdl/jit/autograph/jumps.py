@@ -13,7 +13,7 @@ statements stand around it: at the level of the function, or in statements that 
 
 import ast
 
-from eagerdl.jit.names import SCOPES, same_scope
+from eagerdl.jit.autograph.names import SCOPES, same_scope
 
 # No program can spell these names, so they collide with none.
 RETURNED, VALUE = "return flag", "return value"
