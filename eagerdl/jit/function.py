@@ -10,20 +10,10 @@ import numpy as np
 from eagerdl import config, tree
 from eagerdl.autograd import graph as recordings
 from eagerdl.errors import ArgumentError, ShapeError, TracingError, TracingWarning
-from eagerdl.jit import (
-    control,  # noqa: F401  (loops and branches find it)
-    explain,
-    honesty,
-    printing,
-)
+from eagerdl.jit import printing
 from eagerdl.jit import trace as tracing
-from eagerdl.jit.autograph.convert import convert
-from eagerdl.jit.backward import DifferentiableFunction
-from eagerdl.jit.compiler import nothing_compiled
-from eagerdl.jit.concrete import ConcreteFunction
 from eagerdl.jit.interpreter import ShapeChanged
 from eagerdl.jit.numbers import NeedsValue
-from eagerdl.jit.rewrite import rewrite
 from eagerdl.jit.signature import Call, Results, Signature, difference
 from eagerdl.tensor import Tensor, TensorSpec, batches, from_array, to_array
 
@@ -63,6 +53,14 @@ def function(func=None, input_signature=None, autograph=True, jit_compile=None, 
     return Function(func, input_signature, autograph, jit_compile)
 
 
+@functools.cache
+def machinery():
+    """The module of what only traces need."""
+    from eagerdl.jit import machinery
+
+    return machinery
+
+
 class Bound:
     """A traced method and the object that it is bound to. The Function behind it, one for each object, does not keep the object."""
 
@@ -93,7 +91,6 @@ class Function:
         self._instance = instance  # a weak reference to what a method is bound to
         self._signature = Signature(func)
         self._eager = False  # set once it was found to use arrays of a GPU
-        self._history = honesty.History()
         self._concrete, self._traced = {}, 0  # key -> list of ConcreteFunctions that differ in their variables' layouts
         self._bound = weakref.WeakKeyDictionary()
         self._lock = threading.RLock()
@@ -153,10 +150,10 @@ class Function:
         found = self._with_gradients.get(call.key)
         if found is None or not found.fits():
             with self._lock:
-                honesty.report(self.python_function, call.tree)
+                machinery().honesty.report(self.python_function, call.tree)
                 try:
                     found = self._with_gradients[call.key] = self._run(
-                        lambda: DifferentiableFunction(
+                        lambda: machinery().DifferentiableFunction(
                             tracing.Trace(self._where), self._where, call, self._converted, self._signature
                         )
                     )
@@ -169,8 +166,13 @@ class Function:
         return found(call)
 
     @functools.cached_property
+    def _history(self):
+        """What is remembered of its traces."""
+        return machinery().honesty.History()
+
+    @functools.cached_property
     def _converted(self):
-        return convert(self.python_function) if self._autograph else self.python_function
+        return machinery().convert(self.python_function) if self._autograph else self.python_function
 
     @property
     def _where(self):
@@ -202,14 +204,14 @@ class Function:
             call: the Call.
             runs: whether it counts as a call: variables get their new values, `edl.print` prints.
         """
-        honesty.report(self.python_function, call.tree)
+        machinery().honesty.report(self.python_function, call.tree)
         call = self._with_numbers(call)
         others = self._compiled_for_other_sizes(call)
         trace = tracing.Trace(self._where)
         inputs = [trace.input(array) for array in call.arrays]
 
         def run():
-            with trace.running(), printing.shown_after(trace, runs), nothing_compiled(others):
+            with trace.running(), printing.shown_after(trace, runs), machinery().nothing_compiled(others):
                 out = self._signature.call(self._converted, call.rebuilt([from_array(one) for one in inputs]))
                 results = Results(out)
                 for traced in results.arrays:
@@ -231,8 +233,8 @@ class Function:
         trace.graph.outputs = [traced.value for traced in results.arrays]
         results.forget()
         try:
-            graph = rewrite(trace.graph.without_dead_code()).without_dead_code()
-            concrete = ConcreteFunction(
+            graph = machinery().rewrite(trace.graph.without_dead_code()).without_dead_code()
+            concrete = machinery().ConcreteFunction(
                 self._where, call, graph, results, self._jit_compile is not False, self._why(call), others
             )
             if runs:
@@ -248,7 +250,7 @@ class Function:
     def _run(self, trace):
         """Calls `trace`; turns what only the first call may do into an error afterwards."""
         try:
-            with honesty.watching():
+            with machinery().honesty.watching():
                 return trace()
         except tracing.VariableMade:
             if not self._traced:
@@ -314,7 +316,7 @@ class Function:
 
     def source(self):
         """The last trace as a program: readable Python, and the sources of its kernels with the user's lines behind them."""
-        return explain.source(self)
+        return machinery().explain.source(self)
 
     def graph(self, format="text"):
         """The graph of the last trace: what is computed of what, with shapes, dtypes and the user's lines.
@@ -335,7 +337,7 @@ class Function:
             outputs
               t2                    float32[3]
         """
-        return explain.graph(self, format)
+        return machinery().explain.graph(self, format)
 
     def explain(self, *args, **named):
         """A report: what was traced and why, what was fused, what stays a call of a library, bytes and seconds.
@@ -353,11 +355,11 @@ class Function:
             step  calls          how                         lines
             k0    exp, multiply  fused: 2 calls in one pass  ...
         """
-        return explain.explain(self, args, named)
+        return machinery().explain.explain(self, args, named)
 
     def plot(self, to_file="function.svg", rankdir="TB", dpi=200):
         """Draws the graph of the last trace into a file: ``.svg`` or ``.dot``; ``.png`` and ``.pdf`` need matplotlib."""
-        return explain.plot(self, to_file, rankdir, dpi)
+        return machinery().explain.plot(self, to_file, rankdir, dpi)
 
     # -- signatures -----------------------------------------------------------------------------------
 

@@ -12,7 +12,6 @@ import numpy as np
 
 from eagerdl.devices import StandIn
 from eagerdl.jit import trace as tracing
-from eagerdl.jit.autograph.convert import callee
 from eagerdl.jit.traced import call
 from eagerdl.tensor import from_array
 
@@ -70,7 +69,11 @@ def signature_of(cls):
 
 def converted(function):
     """What is called in place of a function that may be the user's: under tracing one whose `if`s and loops work on tensors."""
-    return callee(function) if tracing._running and tracing.current() is not None else function
+    if not tracing._running or tracing.current() is None:
+        return function
+    from eagerdl.jit.autograph.convert import callee
+
+    return callee(function)
 
 
 def checked(function, array):

@@ -20,7 +20,6 @@ from eagerdl.train.compiled import CROSSENTROPY_NAMES, CompileLoss, CompileMetri
 from eagerdl.train.interrupts import Interrupts
 from eagerdl.train.journal import Journal
 from eagerdl.train.metrics import Mean
-from eagerdl.train.steps import Step
 from eagerdl.tree import map_structure
 
 __all__ = ["Trainer"]
@@ -497,6 +496,8 @@ class Trainer:
     def _step(self, name, force):
         steps = self.__dict__.setdefault("_steps", {})
         if force or name not in steps:
+            from eagerdl.train.steps import Step  # with all that traces need
+
             steps[name] = Step(self, name)
         return steps[name]
 
