@@ -6,9 +6,7 @@ numbers do not depend on the number of cores.
 """
 
 import contextvars
-import ctypes
 import functools
-import glob
 import itertools
 import os
 import threading
@@ -120,6 +118,9 @@ def each(function, slices):
 @functools.cache
 def _openblas():
     """The functions that read and set the number of threads of NumPy's OpenBLAS; None where NumPy has another BLAS."""
+    import ctypes
+    import glob
+
     folder = os.path.dirname(np.__file__)
     for path in glob.glob(os.path.join(folder + ".libs", "*openblas*")) + glob.glob(
         os.path.join(folder, ".dylibs", "*openblas*")
