@@ -10,7 +10,6 @@ from eagerdl.autograd import graph as recordings
 from eagerdl.autograd.tape import GradientTape
 from eagerdl.dtypes import INEXACT_SET
 from eagerdl.errors import TapeError
-from eagerdl.jit.graph import Graph
 from eagerdl.jit.program import Program
 from eagerdl.jit.rewrite import rewrite
 from eagerdl.jit.signature import Results
@@ -55,19 +54,8 @@ class DifferentiableFunction:
         """Makes the forward and the backward program."""
         whole.named_values()
         cotangents = whole.inputs[self.given :]
-        late, early_nodes, late_nodes = set(cotangents), [], []
-        for node in whole.nodes:
-            if not late.isdisjoint(node.inputs):
-                late.update(node.outputs)
-                late_nodes.append(node)
-            else:
-                early_nodes.append(node)
-        needed = [value for node in late_nodes for value in node.inputs] + whole.outputs[count:]
-        saved = [value for value in dict.fromkeys(needed) if value not in late and value not in whole.constants]
-        forward, backward = Graph(), Graph()
+        forward, backward, saved = whole.parted(cotangents, whole.outputs[count:])
         forward.inputs, forward.variables, forward.writes = whole.inputs[: self.given], whole.variables, whole.writes
-        forward.constants, backward.constants = dict(whole.constants), dict(whole.constants)
-        forward.nodes, backward.nodes = early_nodes, late_nodes
         forward.outputs, backward.outputs = [*whole.outputs[:count], *saved], whole.outputs[count:]
         backward.inputs = [*cotangents, *saved]
         self.count = count

@@ -15,7 +15,7 @@ from eagerdl.autograd import graph as recordings
 from eagerdl.autograd.tape import GradientTape
 from eagerdl.dtypes import INEXACT_SET
 from eagerdl.errors import ArgumentError, DTypeError, ShapeError, TapeError
-from eagerdl.jit.graph import LOOP, VIEW, Graph, Value
+from eagerdl.jit.graph import LOOP, Graph, Value
 from eagerdl.jit.loops import Branches, Loop
 from eagerdl.jit.numbers import Number
 from eagerdl.jit.rewrite import rewrite
@@ -186,21 +186,7 @@ class Step:
         whole.named_values()
         outputs, grads = whole.outputs[: len(ends) + len(self.writes)], whole.outputs[len(ends) + len(self.writes) :]
         first = [one.value for one in (*self.cotangents, *self.sums)]
-        late, early_nodes, late_nodes = set(first), [], []
-        for node in whole.nodes:
-            if not late.isdisjoint(node.inputs):
-                late.update(node.outputs)
-                late_nodes.append(node)
-            else:
-                early_nodes.append(node)
-        needed = [value for node in late_nodes for value in node.inputs] + grads
-        late_nodes = [*views_among(needed, whole.nodes, late), *late_nodes]
-        late.update(value for node in late_nodes for value in node.outputs)
-        needed = [value for node in late_nodes for value in node.inputs] + grads
-        saved = [value for value in dict.fromkeys(needed) if value not in late and value not in whole.constants]
-        forward, backward = Graph(), Graph()
-        for graph, nodes in ((forward, early_nodes), (backward, late_nodes)):
-            graph.constants, graph.nodes = dict(whole.constants), nodes
+        forward, backward, saved = whole.parted(first, grads)
         forward.outputs = outputs
         backward.inputs, backward.outputs = first, grads
         return forward, backward, saved
@@ -233,16 +219,6 @@ class Step:
         unstacked(rewrite(whole.without_dead_code()).without_dead_code())
         whole.named_values()
         return whole
-
-
-def views_among(needed, nodes, late):
-    """The views, among early calls, that late ones need: they are made again, since what they are views of is saved."""
-    wanted, found = set(needed), []
-    for node in reversed(nodes):
-        if node.kind == VIEW and late.isdisjoint(node.outputs) and not wanted.isdisjoint(node.outputs):
-            wanted.update(node.inputs)
-            found.append(node)
-    return found[::-1]
 
 
 # -- loops ---------------------------------------------------------------------------------------------

@@ -120,6 +120,38 @@ class Graph:
         """True if one of its calls does, see `Node`."""
         return any(node.acts for node in self.nodes)
 
+    def parted(self, first, wanted):
+        """Parts the graph at values from outside: what does not depend on them, and what does.
+
+        Args:
+            first: the values, among the inputs.
+            wanted: the values that the second part has to give.
+
+        Returns:
+            The two graphs, without inputs and outputs, and the values of the first that the second needs. Views are made again
+            in the second, since what they are views of is among those.
+        """
+        late, early_nodes, late_nodes = set(first), [], []
+        for node in self.nodes:
+            if late.isdisjoint(node.inputs):
+                early_nodes.append(node)
+            else:
+                late.update(node.outputs)
+                late_nodes.append(node)
+        needed, views = {*wanted, *[value for node in late_nodes for value in node.inputs]}, []
+        for node in reversed(early_nodes):
+            if node.kind == VIEW and not needed.isdisjoint(node.outputs):
+                needed.update(node.inputs)
+                views.append(node)
+        late_nodes = views[::-1] + late_nodes
+        made = {*first, *[value for node in late_nodes for value in node.outputs]}
+        reads = [value for node in late_nodes for value in node.inputs] + [*wanted]
+        saved = [value for value in dict.fromkeys(reads) if value not in made and value not in self.constants]
+        parts = Graph(), Graph()
+        for part, nodes in zip(parts, (early_nodes, late_nodes)):
+            part.constants, part.nodes = dict(self.constants), nodes
+        return *parts, saved
+
     def users(self):
         """For each value the nodes that read it, in order."""
         users = {}

@@ -150,6 +150,8 @@ def _rounding(name):
 
 @intrinsic
 def negate(typingctx, x):
+    """-x, with the sign of zeros."""
+
     def codegen(context, builder, signature, args):
         return builder.fneg(args[0]) if isinstance(x, types.Float) else builder.neg(args[0])
 
@@ -158,6 +160,8 @@ def negate(typingctx, x):
 
 @intrinsic
 def copysign(typingctx, x, y):
+    """x with the sign of y."""
+
     def codegen(context, builder, signature, args):
         function = builder.module.declare_intrinsic(
             "llvm.copysign", [args[0].type], ir.FunctionType(args[0].type, [args[0].type] * 2)
@@ -182,6 +186,8 @@ def settled(typingctx, x):
 
 @intrinsic
 def divide(typingctx, a, b):
+    """a / b in the dtype of both."""
+
     def codegen(context, builder, signature, args):
         return builder.fdiv(*args)
 
