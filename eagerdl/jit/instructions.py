@@ -359,10 +359,9 @@ def _copy(body, node):
     if to.shape == given[1].shape:
         body.copy((out, to), given)
         return
-    shaped = to.view()
     try:  # the other way around it is a view
-        shaped.shape = given[1].shape
-    except AttributeError:
+        shaped = np.reshape(to, given[1].shape, copy=False)
+    except ValueError:
         raise NotDriven from None
     body.copy((out, shaped), given)
 
