@@ -33,12 +33,11 @@ class Region:
         columns: values that come out of reductions over all but the row.
     """
 
-    __slots__ = ("axes", "columns", "mask", "nodes", "number", "row", "shape")
+    __slots__ = ("axes", "columns", "nodes", "number", "row", "shape")
 
     def __init__(self, number, shape):
         self.number, self.shape, self.row = number, tuple(shape), None
         self.nodes, self.axes, self.columns = [], {}, set()
-        self.mask = 1 << number  # this region, and all that it depends on
 
     @property
     def identity(self):
@@ -143,7 +142,7 @@ def reduction_kind(node):
 
 
 def is_row_major(value):
-    """True if a value lies in memory as a C-contiguous array does."""
+    """True if a value, or an array, lies in memory without gaps, in the order of its axes."""
     step = value.dtype.itemsize
     for n, stride in zip(value.shape[::-1], value.strides[::-1]):
         if n != 1 and stride != step:

@@ -11,7 +11,7 @@ All arrays of a body stand still. Where a table or an instruction holds the addr
 import numpy as np
 
 from eagerdl.jit import compiler, lowering, native
-from eagerdl.jit.fuse import FULL
+from eagerdl.jit.fuse import FULL, is_row_major
 from eagerdl.jit.graph import ELEMENTWISE, LOOP, VIEW, Value
 from eagerdl.jit.lowering import NAMES
 from eagerdl.jit.memory import block
@@ -448,16 +448,6 @@ WRITERS = {
 }  # fmt: skip
 
 # -- layouts ------------------------------------------------------------------------------------------------
-
-
-def is_row_major(array):
-    """True if an array or value lies in memory without gaps, in the order of its axes."""
-    step = array.dtype.itemsize
-    for n, stride in zip(array.shape[::-1], array.strides[::-1]):
-        if n != 1 and stride != step:
-            return False
-        step *= n
-    return True
 
 
 def is_dense(value):

@@ -11,9 +11,8 @@ and what nobody reads as a whole is never put together. Elementwise calls only: 
 
 import numpy as np
 
-from eagerdl.jit.fuse import is_transparent
+from eagerdl.jit.fuse import is_row_major, is_transparent
 from eagerdl.jit.graph import CALL, ELEMENTWISE, VIEW, Graph, Node, Value, replaced
-from eagerdl.jit.instructions import is_row_major
 from eagerdl.jit.lowering import NAMES
 from eagerdl.jit.traced import getitem
 from eagerdl.ops import indexing

@@ -159,6 +159,7 @@ def _layout(value, leaves):
 
 
 def build(layout, leaves):
+    """The structure of a layout, filled with leaves from an iterator."""
     if layout is None:
         return next(leaves)
     kind, keys, inner = layout
@@ -169,5 +170,6 @@ def build(layout, leaves):
 
 
 def copied(value):
+    """A structure like this one, with the same leaves."""
     leaves, layout = flatten(value)
     return build(layout, iter(leaves))
