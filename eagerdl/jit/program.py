@@ -9,17 +9,13 @@ import time
 
 import numpy as np
 
-from eagerdl.jit import compiler, emit, lowering, native
+from eagerdl.jit import compiler, emit, lowering, native, pool, shares
 from eagerdl.jit.fuse import FULL, regions_of
 from eagerdl.jit.graph import CALL, ELEMENTWISE, REDUCE, VIEW, Value, is_gufunc
 from eagerdl.jit.interpreter import Interpreter, ShapeChanged
 from eagerdl.jit.lines import blame
 from eagerdl.jit.memory import Arena, block, extent, is_held, pin
 from eagerdl.kernels import threads
-
-# Rough speeds by which kernels are split between threads, and how many seconds of work a thread has to get.
-BYTES_PER_SECOND, CALLS_PER_SECOND, WORTH_A_THREAD = 8e9, 5e8, 100e-6
-
 
 class Step:
     """One step of a program: a region, or a call that is not fused."""
@@ -64,6 +60,8 @@ class Program:
                     emit.source_of(step.region, self.outside, self.partners) if overwrites else self.drafts[step.region]
                 )
         self.kernels = {step: compiler.kernel(step.source.text) for step in self.steps if step.region is not None}
+        stacks = any(node.function is np.matmul and node.outputs[0].ndim > 2 for node in graph.nodes)
+        self.stack = compiler.kernel(shares.STACK) if stacks and threads else None
         self.pins = {}
         self._lay_out()
         self._bind()
@@ -251,12 +249,11 @@ class Program:
     def _parts(self, step):
         """In how many parts a kernel runs at the same time: by what it has to move and to compute."""
         source, region = step.source, step.region
-        if not self.threads or region.columns or (region.row is not None and len(source.groups) == 1):
+        if not self.threads or (region.columns and not region.outer) or (region.row is not None and len(source.groups) == 1):
             return 1  # sums over all rows are one after another
         moved = sum(self._bytes(one.value) for one in (*source.operands, *source.outputs))
         calls = sum(word[0] == "code" for word in source.words)
-        seconds = moved / BYTES_PER_SECOND + calls * math.prod(region.shape) / CALLS_PER_SECOND
-        return min(threads.cores(), max(int(seconds / WORTH_A_THREAD), 1))
+        return shares.count(shares.kernel_seconds(moved, calls, math.prod(region.shape)))
 
     def _is_static(self, step, value):
         """True if a value lies where it did in the last call."""
@@ -417,18 +414,26 @@ class Program:
         share = -(-size // parts)
         if step.source.blocked:
             share = -(-share // emit.BLOCK) * emit.BLOCK
-        names = []
-        buffer = step.source.slots * self._slot_bytes(step)
+        buffer, parts_run = step.source.slots * self._slot_bytes(step), []
         for part in range(parts):
             mine = table.copy()
             mine[kinds.index("from")], mine[kinds.index("to")] = min(part * share, size), min((part + 1) * share, size)
             mine[kinds.index("buffer")] += part * buffer
-            self.tables.append(mine)
-            names.append(f"k{number}_{part}")
-            self.names[names[-1]] = functools.partial(self.kernels[step].run, native.address(mine))
-        self.names[f"k{number}"], self.names["together"] = [self.names[name] for name in names], threads.together
-        labels = ", ".join(node.label for node in step.nodes if node.kind != VIEW)
-        return [f"together(k{number})  # {labels}"]
+            parts_run.append((self.kernels[step].run, mine))
+        return self._together(number, parts_run, ", ".join(node.label for node in step.nodes if node.kind != VIEW))
+
+    def _together(self, number, parts, label):
+        """Kernels that run at the same time, given as pairs of the kernel's function and its table."""
+        at, pairs, team = f"P{number}", [(run, native.address(table)) for run, table in parts], pool.pool()
+        self.tables += [table for _, table in parts]
+        if team is None:
+            self.names["together"] = threads.together
+            self.names[at] = [functools.partial(*pair) for pair in pairs]
+        else:
+            table = team.table([(run.place, place) for run, place in pairs])
+            self.tables.append(table)
+            self.names["together"], self.names[at] = team.together, native.address(table)
+        return [f"together({at})  # {label}"]
 
     def _call_lines(self, number, node):
         if node.kind == VIEW and all(value in self.arrays for value in node.inputs):
@@ -443,6 +448,11 @@ class Program:
             return [call]
         first = node.outputs[0]
         if not node.several and first in self.arrays:
+            if node.function is np.matmul and self.stack and all(value in self.arrays for value in node.inputs):
+                tables = shares.stack_tables(*[self.arrays[value] for value in (*node.args, first)])
+                if tables:
+                    self.tables += tables
+                    return self._together(number, [(self.stack.run, table) for table, *_ in tables], node.label)
             self.names[first.name] = self.arrays[first]
             return [call[:-1] + f", out={first.name})"]
         targets = ", ".join(value.name for value in node.outputs) + ("," if node.several else "")
