@@ -27,19 +27,25 @@ begin:
   br label %wait
 
 wait:                                   ; for another word than the one seen last
-  %seen = phi i32 [ 0, %begin ], [ %seen, %spin ], [ %seen, %awake ], [ %now, %idle ], [ %now, %through ]
-  %turns = phi i32 [ 0, %begin ], [ %turns.next, %spin ], [ 0, %awake ], [ 0, %idle ], [ 0, %through ]
+  %seen = phi i32 [ 0, %begin ], [ %seen, %spin ], [ %seen, %yield ], [ %seen, %awake ], [ %now, %idle ], [ %now, %through ]
+  %turns = phi i32 [ 0, %begin ], [ %turns.next, %spin ], [ %turns.next, %yield ], [ 0, %awake ], [ 0, %idle ], [ 0, %through ]
   %now = load atomic i32, ptr @word acquire, align 4
   %same = icmp eq i32 %now, %seen
   br i1 %same, label %again, label %wanted
 
-again:
+again:                                  ; now and then the core is offered to whoever else may need it
   %patient = icmp ult i32 %turns, {spins}
+  %turns.next = add i32 %turns, 1
+  %late = and i32 %turns.next, 63
+  %offer = icmp eq i32 %late, 0
   br i1 %patient, label %spin, label %sleep
 
 spin:
   {pause}
-  %turns.next = add i32 %turns, 1
+  br i1 %offer, label %yield, label %wait
+
+yield:
+  %yielded = call i32 @sched_yield()
   br label %wait
 
 sleep:                                  ; the system compares the word again, so that no job is missed
@@ -121,7 +127,7 @@ look:
   br i1 %done, label %end, label %again
 
 again:                                  ; a worker may have lost its core
-  %patient = icmp ult i32 %turns, 4096
+  %patient = icmp ult i32 %turns, 64
   br i1 %patient, label %spin, label %yield
 
 spin:

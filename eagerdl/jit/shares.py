@@ -12,7 +12,13 @@ from eagerdl.jit import native
 from eagerdl.kernels import threads
 
 # Rough speeds, and how many seconds of work a thread has to get.
-BYTES_PER_SECOND, CALLS_PER_SECOND, OPERATIONS_PER_SECOND, WORTH_A_THREAD = 8e9, 5e8, 5e10, 10e-6
+BYTES_PER_SECOND, CALLS_PER_SECOND, FORMULAS_PER_SECOND, OPERATIONS_PER_SECOND, WORTH_A_THREAD = (
+    8e9,
+    4e8,
+    2e9,
+    5e10,
+    10e-6,
+)
 # Products of more multiplications OpenBLAS shares itself (its SMP_THRESHOLD_MIN times GEMM_MULTITHREAD_THRESHOLD).
 SHARED_BY_BLAS = 1 << 18
 
@@ -31,13 +37,13 @@ def count(seconds):
     return min(threads.cores(), max(int(seconds / WORTH_A_THREAD), 1))
 
 
-def kernel_seconds(nbytes, calls, elements):
-    """About what a kernel takes that moves so many bytes and calls so many functions for each of its elements."""
-    return nbytes / BYTES_PER_SECOND + calls * elements / CALLS_PER_SECOND
+def kernel_seconds(nbytes, elements, calls, formulas):
+    """About what a kernel takes that moves so many bytes, with so many calls of functions and formulas for each of its elements."""
+    return nbytes / BYTES_PER_SECOND + elements * (calls / CALLS_PER_SECOND + formulas / FORMULAS_PER_SECOND)
 
 
 def stack_tables(a, b, out):
-    """Tables of the kernel STACK, which together compute the products ``out = a @ b`` of many matrices by the loop of NumPy's ufunc.
+    """Tables of the kernel STACK, which together compute ``out = a @ b`` for many matrices by the loop of NumPy's ufunc.
 
     Args:
         a, b, out: arrays (..., n, k), (..., k, m), (..., n, m); they lie where they will lie.
@@ -53,17 +59,18 @@ def stack_tables(a, b, out):
         return []
     arrays = [np.broadcast_to(x, (*outer, *x.shape[-2:])) for x in (a, b)] + [out]
     rows = list(itertools.product(*[range(size) for size in outer[:-1]]))
-    axis = None if len(rows) >= 2 * parts else len(outer) - 1  # few rows: each is cut
-    made = []
-    for part in range(parts):
-        begin, end = [size * where // parts for size in (outer[-1] if axis is not None else len(rows),) for where in (part, part + 1)]
+    few = len(rows) < 2 * parts  # then each row is cut
+    cut, made = outer[-1] if few else len(rows), []
+    for begin, end in itertools.pairwise([cut * part // parts for part in range(parts + 1)]):
         if begin == end:
             continue
-        mine, first, inner = (rows, begin, end - begin) if axis is not None else (rows[begin:end], 0, outer[-1])
+        mine, first, inner = (rows, begin, end - begin) if few else (rows[begin:end], 0, outer[-1])
         sizes = np.array([inner, n, k, m], np.int64)
         steps = [x.strides[-3] for x in arrays] + [stride for x in arrays for stride in x.strides[-2:]]
         steps, places = np.array(steps, np.int64), np.zeros(3, np.int64)
-        starts = [native.address(x) + sum(map(math.prod, zip((*row, first), x.strides))) for row in mine for x in arrays]
+        starts = [
+            native.address(x) + sum(map(math.prod, zip((*row, first), x.strides))) for row in mine for x in arrays
+        ]
         head = [*code, *[native.address(one) for one in (places, sizes, steps)], len(mine)]
         made.append((np.array([*head, *starts], np.int64), places, sizes, steps))
     return made

@@ -117,7 +117,7 @@ def each(function, slices):
 
 @functools.cache
 def openblas():
-    """NumPy's OpenBLAS: a function that gives a function of the library by its name, None where it has no such; None for another BLAS."""
+    """NumPy's OpenBLAS, as a function that gives one of the library's by its name, or None; None where NumPy has another BLAS."""
     import ctypes
     import glob
 

@@ -9,7 +9,7 @@ import math
 
 import numpy as np
 
-from eagerdl import config, devices, dtypes
+from eagerdl import config, dtypes
 from eagerdl.autograd import Spec, custom
 from eagerdl.errors import ArgumentError, ShapeError
 from eagerdl.kernels import threads
@@ -76,7 +76,7 @@ def batch_normalization(x, mean, variance, axis, offset=None, scale=None, epsilo
 
 
 def _chunks(rows):
-    """Slices of the matrix `rows` that fit into the cache. One for all rows where there is none to care about: on a GPU, in a trace."""
+    """Slices of the matrix `rows` that fit into the cache; on a GPU and in a trace one of all rows."""
     count, length = rows.shape
     if not isinstance(rows, np.ndarray) or count * length * 4 <= CHUNK:
         return [slice(None)]
