@@ -195,7 +195,7 @@ def get_item(x, key):
         Tensor(shape=(2,), dtype=int32, [1 3])
     """
     kind = key.__class__
-    if (x.__class__ is Tensor or x.__class__ is Variable) and (
+    if (x.__class__ is dispatch.plain_tensor or x.__class__ is dispatch.plain_variable) and (
         kind in PLAIN or (kind is tuple and PLAIN.issuperset(map(type, key)))
     ):
         try:
