@@ -53,7 +53,12 @@ def _anew(decides, names, *functions):
     one = _to_be_told(decides)
     if one is not None:
         for place in places_of(names, *functions):
-            place.write(one.apart(place.read)())
+            place.write(_decided(decides, one.apart(place.read)()))
+
+
+def _decided(decides, value):
+    """A value, for a bool about which a tensor decided a tensor, as when it is traced: it may decide about more."""
+    return convert_to_tensor(value) if type(value) is bool and _to_be_told(decides) is not None else value
 
 
 # -- statements -----------------------------------------------------------------------------------
@@ -185,7 +190,7 @@ def and_(value, *rest):
             return _one_of("and", value, lambda: and_(later(), *rest[i + 1 :]), lambda: value)  # noqa: B023, it runs at once
         if not value:
             return value
-        value = later()
+        value = _decided(value, later())
     return value
 
 
@@ -196,13 +201,13 @@ def or_(value, *rest):
             return _one_of("or", value, lambda: value, lambda: or_(later(), *rest[i + 1 :]))  # noqa: B023, it runs at once
         if value:
             return value
-        value = later()
+        value = _decided(value, later())
     return value
 
 
 def not_(value):
     """``not value``"""
-    return logical_not(condition(value, "not")) if is_traced(value) else not value
+    return logical_not(condition(value, "not")) if is_traced(value) else _decided(value, not value)
 
 
 def if_expression(test, true_fn, false_fn):
