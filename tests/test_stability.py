@@ -188,7 +188,9 @@ def test_values_and_gradients_are_right_where_the_plain_form_is_lost(name, how):
     np.testing.assert_allclose(y, np.float32(value), rtol=1e-5, atol=0)
     np.testing.assert_allclose(g, np.float32(slope), rtol=1e-2, atol=1e-9)
     plain = [np.asarray(one) for one in run(edl.constant(x))]
-    assert not np.allclose(plain[0], value, rtol=1e-5, atol=0, equal_nan=False) or not np.allclose(plain[1], slope, rtol=1e-2, atol=1e-9)
+    assert not np.allclose(plain[0], value, rtol=1e-5, atol=0, equal_nan=False) or not np.allclose(
+        plain[1], slope, rtol=1e-2, atol=1e-9
+    )
 
 
 # -- the same bits with and without a trace -----------------------------------------------------------------
@@ -216,7 +218,7 @@ def tensor_for(x):
 
 def tensor_range(x):
     p, total = edl.softmax(x), edl.zeros(3)
-    for i in range(edl.cast(edl.max(x) * 0 + 3, "int32")):
+    for _ in range(edl.cast(edl.max(x) * 0 + 3, "int32")):
         q = edl.exp(total * 1e-3)
         total = total + edl.log(p[0]) + edl.log(1 + q)
     return edl.log(1 + total * 1e-6), total
@@ -268,14 +270,20 @@ def staged_cond(x):
 
 def staged_scan(x):
     p = edl.softmax(x)
-    carry, ys = edl.scan(lambda c, row: (edl.exp(c * 1e-3), edl.log(row) + edl.log(edl.softmax(row)) + edl.log(c)), p[0], p)
+    carry, ys = edl.scan(
+        lambda c, row: (edl.exp(c * 1e-3), edl.log(row) + edl.log(edl.softmax(row)) + edl.log(c)), p[0], p
+    )
     return edl.log(carry), ys
 
 
 def staged_loops(x):
     p = edl.exp(x * 0.1)
-    i, q = edl.while_loop(lambda i, q: i < 3, lambda i, q: (i + 1, edl.exp(edl.log(q) * 0.5)), (edl.constant(0), p))
-    return edl.log(q), edl.log(edl.fori_loop(0, 2, lambda i, q: edl.log(1 + edl.exp(q)), p)), edl.log(edl.fori_loop(0, 0, lambda i, q: q, p))
+    _, q = edl.while_loop(lambda i, q: i < 3, lambda i, q: (i + 1, edl.exp(edl.log(q) * 0.5)), (edl.constant(0), p))
+    return (
+        edl.log(q),
+        edl.log(edl.fori_loop(0, 2, lambda i, q: edl.log(1 + edl.exp(q)), p)),
+        edl.log(edl.fori_loop(0, 0, lambda i, q: q, p)),
+    )
 
 
 def switched(x):
@@ -388,6 +396,14 @@ def test_numbers_as_arguments_are_asked_for_their_value_where_a_law_needs_it():
     for n in (2.0, 1.0, 3.0, 1, 2.5, 1.0):
         assert bits(function(x, n)) == bits(by_line(function, x, n))
     assert np.isfinite(function(x, 1.0)).all() and np.isinf(function(x, 2.0)[2])
+
+
+def test_numbers_are_asked_for_their_value_under_a_tape_too():
+    function = edl.function(lambda x, n, log: edl.log(n + edl.exp(x)) if log else x * n, stabilize=True)
+    x = edl.constant([-1.0, 100.0])
+    function(x, 2.0, False), function(x, 3.0, False)  # from now on n is traced without its value
+    gradient = gradient_of(lambda x: function(x, 1.0, True))
+    assert bits(gradient(x)) == bits(by_line(gradient, x)) and np.isfinite(gradient(x)[0]).all()
 
 
 def test_methods_are_stabilized():

@@ -179,6 +179,11 @@ def argument_text(tree):
     return text if len(text) <= LONG else text[:LONG] + "..."
 
 
+def line_ranges(nodes):
+    """The user's lines behind calls."""
+    return places([node.line for node in nodes])
+
+
 def places(users):
     """The user's lines in short: ``a.py:5-7, b.py:2``."""
     numbers = {}
@@ -357,7 +362,7 @@ class Diagram:
                 home = Frame(f"{prefix}k{number}", f"kernel k{number}")
                 frame.items.append(home)
             elif region is not None:
-                rows = [node.label for node in nodes if node.kind != VIEW] + [places(node.line for node in nodes)]
+                rows = [node.label for node in nodes if node.kind != VIEW] + [line_ranges(nodes)]
                 frame.items.append(Box(key, f"kernel k{number}", rows, "layer"))
             for node in nodes:
                 if region is None or detailed:
@@ -511,7 +516,7 @@ def described(part, seconds):
     for first, last, calls, how, nodes, time in table_rows(part, seconds):
         name = first if first == last else f"{first}-{last}"
         table.add_row(
-            *[Text(cell) for cell in (name, calls, how, places(node.line for node in nodes), *([seconds_text(time)] if seconds else []))]
+            *[Text(cell) for cell in (name, calls, how, line_ranges(nodes), *([seconds_text(time)] if seconds else []))]
         )
     if seconds:
         table.add_row("", "", Text("copies into and out of the program"), "", Text(seconds_text(seconds[None])))

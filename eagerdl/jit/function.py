@@ -21,7 +21,9 @@ from eagerdl.tensor import Tensor, TensorSpec, batches, from_array, to_array
 __all__ = ["Function", "function"]
 
 
-def function(func=None, input_signature=None, autograph=True, jit_compile=None, reduce_retracing=False, *, stabilize=False):
+def function(
+    func=None, input_signature=None, autograph=True, jit_compile=None, reduce_retracing=False, *, stabilize=False
+):
     """Decorates a function of tensors, such as a train step: it is traced once and then runs as a compiled program.
 
     The numbers are those of the undecorated function, bit for bit. The Python code runs again, to be traced, when it is
@@ -171,6 +173,9 @@ class Function:
                 except (tracing.VariableMade, tracing.OnGPU) as reason:
                     self._eager = isinstance(reason, tracing.OnGPU)
                     return self._by_line(*args, **named)
+                except NeedsValue as error:  # this number has to be the same at each call
+                    self._static.add(error.name)
+                    return self._recorded(recording, args, named)
                 self._traced += 1
                 self._latest_with_gradient = found
                 self._history.add(self._where, call, under_tape=True)
@@ -188,7 +193,7 @@ class Function:
 
     @property
     def _by_line(self):
-        """What runs eagerly. Stabilized code is converted even then: it needs to know where branches and loops begin and end."""
+        """What runs eagerly: stabilized code is converted even then, to tell where branches and loops begin and end."""
         return self._converted if self._stabilize else self.python_function
 
     @property
@@ -253,7 +258,13 @@ class Function:
         try:
             graph = machinery().rewrite(trace.graph.without_dead_code()).without_dead_code()
             concrete = machinery().ConcreteFunction(
-                self._where, call, graph, results, self._jit_compile is not False, self._why(call), others,
+                self._where,
+                call,
+                graph,
+                results,
+                self._jit_compile is not False,
+                self._why(call),
+                others,
                 trace.rewrites,
             )
             if runs:

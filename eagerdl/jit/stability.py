@@ -1,19 +1,19 @@
 """Stability: ``log(softmax(x))`` is answered by ``log_softmax(x)``, in functions that ask for it by ``stabilize=True``.
 
-`RULES` is the table. A row is a law, before -> after, in Python over the names of ops: the first side is what is looked for, the
-second one what is computed instead. Both are equal but for rounding, and the second one is at least as accurate; where the first
-overflows or cancels it is right.
+`RULES` is the table. A row is a law, before -> after, in Python over the names of ops: the first side is what is looked for,
+the second what is computed instead. They are equal but for rounding, and the second is at least as accurate; where the first
+overflows or cancels, it is right.
 
-Rules see ops, as they are called, and not graphs: so a tape records what is computed, and gradients are stable as well. (In a graph
-with its gradient the softmax would have left its own derivative, g / p * p, behind.) An op that no rule answers runs as it is; if it
-is part of a law, the law's variables are kept for as long as its result lives: that is all that has to be known to recognise the
-next part. Since a traced function is run, the same holds with and without a trace, and the bits are equal.
+Rules see ops as they are called, and no graphs: so a tape records what is computed, and gradients are stable too. (In a graph
+that has its gradient already, the softmax has left its own derivative behind, g / p * p.) An op that no rule answers runs as it
+is. If it is part of a law, the law's variables are kept for as long as its result lives, which is all that has to be known to
+recognise the next part. Since tracing a function is running it, this is the same with and without a trace, to the bit.
 
-What is known ends where a graph would: at the bodies of branches and loops on tensors, and where a tape starts, stops, or watches
-the tensor in question. The derivative rules of ops are left alone.
+What is known ends where a graph would: at the bodies of branches and loops on tensors. It ends where a tape starts, stops or
+watches the tensor in question, too. The derivative rules of ops are left alone.
 
-Source of the idea: Theano's stabilization of graphs (Theano Development Team, 2016, arXiv:1605.02688, section 3.1). Of our own: it
-works on calls instead of graphs, before derivatives are taken, so that eager execution can do the same.
+Source of the idea: Theano's stabilization of graphs (Theano Development Team, 2016, arXiv:1605.02688). Of our own: it works on
+calls and not on graphs, before derivatives are taken, so that eager execution can do the same.
 """
 
 import ast
@@ -297,12 +297,11 @@ class Known:
 
 
 def situation(x):
-    """Which tapes record, and what they know of a tensor: nothing is rewritten across a change, which would lead around it."""
+    """Which tapes record, and whether one watches a tensor. Nothing is rewritten across a change: it would lead around it."""
     recording, node = active(), x._node
     if node is None or recording is None:
         return recording, node, False
-    watched = any(reference() is node for core in recording.members for reference in core.tensors)
-    return recording, node, node.recording, watched
+    return recording, node, any(reference() is node for core in recording.members for reference in core.tensors)
 
 
 class Stabilizer:

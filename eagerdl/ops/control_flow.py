@@ -29,7 +29,7 @@ staged: Any = None
 
 
 def _apart(function):
-    """A body, the same whether it is a part of a graph or runs line by line: who intercepts ops knows nothing across its border."""
+    """A body, as in a graph also where it runs line by line: who intercepts ops knows nothing across its border."""
     one = interceptor.get()
     return function if one is None else one.apart(function)
 

@@ -12,7 +12,6 @@ from eagerdl.ops.arithmetic import where
 from eagerdl.ops.conversion import convert_to_tensor
 from eagerdl.ops.shape import normalize_axis, reshape, shape_of
 from eagerdl.tensor import Tensor, new_tensor
-from eagerdl.variable import Variable
 
 __all__ = ["get_item", "select", "slice", "slice_update", "take", "take_along_axis", "unravel_index"]
 

@@ -3,7 +3,7 @@
 A block comes as a function without arguments (a loop's body takes the next item) that shares the variables of the function
 it was written in; so running it for a Python value is a call. For a traced tensor the block becomes a branch or a body of
 `cond`, `while_loop`, `scan` or `fori_loop`: `staging.py` reads its variables from the cells of its closure and writes them there.
-For a tensor that is not traced a block is a call too; whoever intercepts ops is told where it begins and ends, as with the ops.
+For a tensor that is not traced a block is a call too, but whoever intercepts ops is told where it begins and ends.
 """
 
 import operator
