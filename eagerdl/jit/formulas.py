@@ -125,7 +125,7 @@ def _turned(x, name, limit, quarters):
     """
     builder, size = x.builder, x.without_sign()
     near = size.compare("<=", limit).choose(x, 0.0)
-    k = near * float.fromhex("0x1.45f306p-1") + 12582912.0 - 12582912.0
+    k = near.times_plus(float.fromhex("0x1.45f306p-1"), 12582912.0) - 12582912.0
     r = near
     for part in ("-0x1.921fb0p+0", "-0x1.5110b4p-22", "-0x1.846988p-48"):
         r = k.times_plus(float.fromhex(part), r)

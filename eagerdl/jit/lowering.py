@@ -55,7 +55,8 @@ CHECK = """def kernel(P):
     for j in range(word(P, 0)):
         store_f4_0(out, j * 4, {name}_f4(load_f4(x, j * 4)))
 """
-STRIDE = 65_521  # between the floats by which formulas are checked, as bits
+CHECKED = 1 << 17  # floats of each range by which formulas are checked
+RANGES = (120.0, 120_000.0)
 REDUCTIONS = {np.add: 0, np.maximum: None, np.minimum: None}  # what they begin with; None: the first element
 
 
@@ -146,7 +147,11 @@ def _lowered(function, kinds, out, formulas):
 @functools.cache
 def agrees(function):
     """Whether the formula of a function gives what NumPy gives, to the bit."""
-    sample = np.arange(0, 2**32, STRIDE, dtype=np.uint64).astype(np.uint32).view(np.float32)
+    bits = np.arange(CHECKED, dtype=np.uint32) * np.uint32(
+        2_654_435_761
+    )  # all over 32 bits (Knuth's multiplicative hashing)
+    evenly = bits.astype(np.float32) * np.float32(2.0**-31) - np.float32(1)
+    sample = np.concatenate([bits.view(np.float32), *[evenly * np.float32(bound) for bound in RANGES]])
     out = np.empty_like(sample)
     table = np.array([sample.size, native.address(sample), native.address(out)], np.int64)
     compiler.kernel(CHECK.format(name=function.__name__)).run(native.address(table))
