@@ -209,11 +209,19 @@ class _Emitter:
                 if value in self.region.axes and self._level(value) == FULL and self.phase[node] > self.ready[value]:
                     self.needs_memory.add(value)
         self.count = max([*self.phase.values(), *self.ready.values()], default=0) + 1
-        self.blocked = self.region.row is None and bool(self.needs_memory | {o for o in self.out if self._is_called(o)})
+        # Formulas are long, and vector code only if what they read lies side by side.
+        formula = any(self._is_formula(node) for node in self.nodes)
+        self.gathered = [one for one in self.operands.values() if formula and one.inner == "s"]
+        called = {o for o in self.out if self._is_called(o)}
+        self.blocked = self.region.row is None and bool(self.needs_memory or called or self.gathered)
 
     def _is_called(self, value):
         node = value.node
         return node.kind == REDUCE or lowering.lowered(node).expression is None
+
+    def _is_formula(self, node):
+        low = None if node.kind == REDUCE else lowering.lowered(node)
+        return low is not None and low.ufunc is not None and low.expression is not None
 
     # -- words ------------------------------------------------------------------------------------------
 
@@ -281,11 +289,22 @@ class _Emitter:
             if operand.inner == "0":
                 name = lowering.NAMES[operand.value.dtype]
                 say(depth, f"{operand.name}x = load_{name}{self._but(operand)}({self.at[operand]}, 0)")
+        for operand in self.gathered:
+            self._gather(operand, depth)
         for phase in range(self.count):
             self._phase(phase, depth)
         if self.blocked:
             say(depth, "start = stop")
         return "\n".join(self.lines) + "\n"
+
+    def _gather(self, operand, depth):
+        """Copies what an operand holds for a row, or a block of it, to the buffer."""
+        name, size = lowering.NAMES[operand.value.dtype], operand.value.dtype.itemsize
+        self.place[operand] = (f"(buffer + {self.slots} * slot)", SCRATCH)
+        self.slots += 1
+        self.say(depth, "for j in range(m):")
+        load = f"load_{name}{self._but(operand)}({self.at[operand]}, (start + j) * {operand.name}_s)"
+        self.say(depth + 1, f"store_{name}_{SCRATCH}({self.place[operand][0]}, j * {size}, {load})")
 
     def _overwritten(self, operand):
         """The operand that an output overwrites in place; None for outputs with memory of their own."""
@@ -450,7 +469,11 @@ class _Emitter:
                 return f"{operand.name}x"
             if operand in self.now:
                 return self.now[operand]
-            text = f"load_{name}{self._but(operand)}({self.at[operand]}, {self._offset(operand, name)})"
+            if operand in self.place:
+                base, scope = self.place[operand]
+                text = f"load_{name}_but_{scope}({base}, (j - start) * {root.dtype.itemsize})"
+            else:
+                text = f"load_{name}{self._but(operand)}({self.at[operand]}, {self._offset(operand, name)})"
             root = operand
         variable = self.now[root] = self._new(text, depth)
         return variable
@@ -480,8 +503,10 @@ class _Emitter:
             operand = self._operand(root, node)
             if operand.inner == "0":
                 return self._scalar_slot(f"{operand.name}x", have, wanted, depth), "0"
-            step = f"{operand.name}_s" if operand.inner == "s" else str(root.dtype.itemsize)
-            base = f"({self.at[operand]} + start * {step})"
+            step = (
+                f"{operand.name}_s" if operand.inner == "s" and operand not in self.place else str(root.dtype.itemsize)
+            )
+            base = self.place[operand][0] if operand in self.place else f"({self.at[operand]} + start * {step})"
         if have == wanted:
             return base, step
         at, size = f"(buffer + {self.slots} * slot)", np.dtype(wanted).itemsize

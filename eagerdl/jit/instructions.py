@@ -78,7 +78,7 @@ class Body(Program):
         """True for the loop of a ufunc on one array that lies in memory as its result does."""
         x, (out,) = node.args[0], node.outputs
         low = lowering.lowered(node) if len(node.args) == 1 and isinstance(x, Value) else None
-        return low is not None and low.ufunc is not None and low.dtypes == (NAMES[x.dtype], NAMES[out.dtype]) and (
+        return low is not None and low.expression is None and low.dtypes == (NAMES[x.dtype], NAMES[out.dtype]) and (
             is_dense(out) and is_dense(x) and x.shape == out.shape)  # fmt: skip
 
     def _find_partners(self):

@@ -86,7 +86,7 @@ class Lowered(NamedTuple):
 
     Attributes:
         expression: a template over operands; None where a loop is called.
-        ufunc: whose loop is called.
+        ufunc: whose loop is called, or whose formula the expression is.
         dtypes: the dtypes in which operands come and the result goes, as names.
     """
 
@@ -138,7 +138,7 @@ def _lowered(function, kinds, out, formulas):
     names = tuple([NAMES[dtype] for dtype in dtypes])
     expression = _expression(function.__name__, dtypes)
     if function in formulas and names == ("f4", "f4") and agrees(function):
-        expression = f"{function.__name__}_f4({{0}})"
+        return Lowered(f"{function.__name__}_f4({{0}})", function, names)
     if expression is not None:
         return Lowered(expression, None, names)
     return Lowered(None, function, names) if native.loop(function, dtypes) else None

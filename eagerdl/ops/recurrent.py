@@ -1,10 +1,12 @@
 """Recurrent networks over whole sequences: `simple_rnn`, `gru` and `lstm` run all steps in one op.
 
 The inputs of all steps are projected by one matrix product, each step is one product with the recurrent kernel and a few
-passes over arrays that were allocated before, and the gradients of the kernels are one product each over all steps.
+passes over arrays that were allocated before, and the gradients of the kernels are one product each over all steps. The
+product of a step is computed as its transpose, ``(U^T h^T)^T``: of a small state and a large kernel BLAS makes up to a half
+more that way.
 
 They agree with the single steps of `recurrent_steps` to rounding, not to the bit: they add up ``x W + h U + b`` in another
-order, compute the sigmoid as ``(1 + tanh(x / 2)) / 2`` (so that all gates of a step are one call of tanh), and work in
+order, compute the tanh of an LSTM as ``2 / (1 + exp(-2 x)) - 1`` (so that all gates of a step are one call of exp), and work in
 float32 where the inputs have half precision. In float32 that is an absolute difference of about 1e-7 per step in states
 that are at most 1 in size. Equal calls of the same op give equal bits.
 
@@ -62,16 +64,31 @@ class Layout(NamedTuple):
         return 3 + NETWORKS[self.network].states + self.biased
 
 
-def _affine_rows(network, units, dtype, xp):
-    """Rows a and b such that ``a * tanh(a * z) + b`` gives all gates: sigmoids with a = b = 1/2, tanh with 1 and 0."""
-    a = xp.repeat(xp.asarray([1.0 if gate == "g" else 0.5 for gate in network.gates], dtype), units)
-    return a, 1 - a
+SCALES = {"s": -1.0, "g": -2.0, "t": 1.0}  # of what is before an activation
 
 
-def _activate(gates, a, b):
-    np.tanh(gates, out=gates)
-    gates *= a
-    gates += b
+def _scales(network, units, dtype, xp):
+    """By what the projections of each gate are multiplied: exactly, so that it may be done once for all steps, in the kernels."""
+    return xp.repeat(xp.asarray([SCALES[gate] for gate in network.gates], dtype), units)
+
+
+def _activate(gates, scales=-1):
+    """Sigmoid and tanh of z from ``scales * z``, in place: -scales / (1 + exp(scales * z)) + 1 + scales."""
+    np.exp(gates, out=gates)
+    gates += 1
+    np.divide(-scales, gates, out=gates)
+    gates += 1 + scales
+    return gates
+
+
+def _product(xp, h, turned, out=None):
+    """h (b, n), turned (m, n) -> h turned^T (b, m), laid out as (m, b)."""
+    return xp.matmul(turned, h.T, out=None if out is None else out.T).T
+
+
+def _room(xp, like, n):
+    """An array (b, n) for results of `_product`, like one (b, m)."""
+    return xp.empty((n, like.shape[0]), like.dtype).T
 
 
 def _slope(gates, out, where_tanh):
@@ -91,11 +108,11 @@ def _hold(xp, new, old, masked):
         xp.copyto(new, old, where=masked)
 
 
-def _simple_rnn_forward(z, h, recurrent, rest):
+def _simple_rnn_forward(z, h, turned, rest):
     xp, masked = rest.xp, rest.masked
+    room = _room(xp, h[0], len(turned))
     for t in builtins.range(len(z)):
-        xp.matmul(h[t], recurrent, out=h[t + 1])
-        h[t + 1] += z[t]
+        np.add(_product(xp, h[t], turned, room), z[t], out=h[t + 1])
         np.tanh(h[t + 1], out=h[t + 1])
         if masked is not None:
             z[t] = h[t + 1]  # the activation before it gives way to the state
@@ -103,7 +120,7 @@ def _simple_rnn_forward(z, h, recurrent, rest):
     return (z,) if masked is not None else (h[1:],)
 
 
-def _simple_rnn_backward(saved, h, dh, gout, turned, rest):
+def _simple_rnn_backward(saved, h, dh, gout, recurrent, rest):
     xp, masked = rest.xp, rest.masked
     (values,) = saved
     dz = xp.empty(values.shape, values.dtype)
@@ -116,21 +133,19 @@ def _simple_rnn_backward(saved, h, dh, gout, turned, rest):
         before = None if masked is None else dh.copy()
         if masked is not None:
             xp.copyto(d, 0, where=masked[t])
-        xp.matmul(d, turned, out=dh)
+        _product(xp, d, recurrent, dh)
         if masked is not None:
             _hold(xp, dh, before, masked[t])
     return (dh,), dz, dz, xp.matmul(_rows(h[:-1]).T, _rows(dz))
 
 
-def _lstm_cell(z, room, c, a, b, gates=None, cell=None, bent=None, h=None, part=None):
+def _lstm_cell(z, room, c, scales, gates=None, cell=None, bent=None, h=None, part=None):
     """The gates, the cell, its tanh and the state after a step, from z + room and the cell before; into arrays where given."""
     u = c.shape[-1]
-    gates = np.tanh(np.add(z, room, out=gates), out=gates)
-    gates *= a
-    gates += b
+    gates = _activate(np.add(z, room, out=gates), scales)
     cell = np.multiply(gates[:, u : 2 * u], c, out=cell)
     cell += np.multiply(gates[:, :u], gates[:, 2 * u : 3 * u], out=part)
-    bent = np.tanh(cell, out=bent)
+    bent = _activate(np.multiply(cell, SCALES["g"], out=bent), SCALES["g"])
     return gates, cell, bent, np.multiply(gates[:, 3 * u :], bent, out=h)
 
 
@@ -156,22 +171,21 @@ def _lstm_cell_back(gates, c, bent, dh, dc, d=None, part=None, other=None, new=N
     return np.concatenate([di, df, dg, do], 1) if d is None else d, dc
 
 
-def _lstm_forward(z, h, recurrent, rest):
+def _lstm_forward(z, h, turned, rest):
     xp, masked, u = rest.xp, rest.masked, h.shape[2]
-    a, b = rest.affine
     c, bent = xp.empty(h.shape, h.dtype), xp.empty(z.shape[:2] + (u,), h.dtype)  # bent: tanh(c)
     c[0] = rest.c
-    room, part = xp.empty(z.shape[1:], z.dtype), xp.empty(h.shape[1:], h.dtype)
+    room, part = _room(xp, h[0], 4 * u), xp.empty(h.shape[1:], h.dtype)
     for t in builtins.range(len(z)):
-        xp.matmul(h[t], recurrent, out=room)
-        _lstm_cell(z[t], room, c[t], a, b, z[t], c[t + 1], bent[t], h[t + 1], part)
+        _product(xp, h[t], turned, room)
+        _lstm_cell(z[t], room, c[t], rest.scales, z[t], c[t + 1], bent[t], h[t + 1], part)
         if masked is not None:
             _hold(xp, c[t + 1], c[t], masked[t])
             _hold(xp, h[t + 1], h[t], masked[t])
     return z, c, bent
 
 
-def _lstm_backward(saved, h, dh, gout, turned, rest):
+def _lstm_backward(saved, h, dh, gout, recurrent, rest):
     z, c, bent = saved
     xp, masked, dc = rest.xp, rest.masked, rest.c
     dz = xp.empty(z.shape, z.dtype)
@@ -184,18 +198,18 @@ def _lstm_backward(saved, h, dh, gout, turned, rest):
         _lstm_cell_back(gates, c[t], bent[t], dh, dc, d, part, other, dc)
         if masked is not None:
             xp.copyto(d, 0, where=masked[t])
-        xp.matmul(d, turned, out=dh)
+        _product(xp, d, recurrent, dh)
         if masked is not None:
             _hold(xp, dh, before[0], masked[t])
             _hold(xp, dc, before[1], masked[t])
     return (dh, dc), dz, dz, xp.matmul(_rows(h[:-1]).T, _rows(dz))
 
 
-def _lstm_forward_traced(z, states, recurrent, a, b):
+def _lstm_forward_traced(z, states, turned, scales):
     """All states, gates, cells and their tanh, as a loop of the trace under way."""
 
     def step(h, c, z):
-        gates, cell, bent, h = _lstm_cell(z, np.matmul(h, recurrent), c, a, b)
+        gates, cell, bent, h = _lstm_cell(z, _product(np, h, turned), c, scales)
         return [h, cell], [gates, cell, bent, h]
 
     _, (gates, cells, bent, h) = control_flow.staged.array_loop("lstm", step, states, [z])
@@ -203,31 +217,28 @@ def _lstm_forward_traced(z, states, recurrent, a, b):
     return h, gates, c, bent
 
 
-def _lstm_backward_traced(saved, h, dh, gout, turned, rest):
+def _lstm_backward_traced(saved, h, dh, gout, recurrent, rest):
     gates, c, bent = saved
 
-    def step(dh, dc, gates, c, bent, *gout):
-        d, dc = _lstm_cell_back(gates, c, bent, np.add(dh, gout[0]) if gout else dh, dc)
-        return [np.matmul(d, turned), dc], [d]
+    def step(dh, dc, gates, c, bent, *gout):  # dh as (u, b), as the product gives it
+        d, dc = _lstm_cell_back(gates, c, bent, np.add(dh.T, gout[0]) if gout else dh.T, dc)
+        return [_product(np, d, recurrent).T, dc], [d]
 
     along = [gates, c[:-1], bent] if gout is None else [gates, c[:-1], bent, gout]
-    states, (dz,) = control_flow.staged.array_loop("lstm", step, [dh, rest.c], along, reverse=True)
-    return tuple(states), dz, dz, np.matmul(_rows(h[:-1]).T, _rows(dz))
+    (dh, dc), (dz,) = control_flow.staged.array_loop("lstm", step, [dh.T.copy("C"), rest.c], along, reverse=True)
+    return (dh.T, dc), dz, dz, np.matmul(_rows(h[:-1]).T, _rows(dz))
 
 
-def _gru_forward(z, h, recurrent, rest):
-    xp, masked, u = rest.xp, rest.masked, h.shape[2]
-    (a, b), after = rest.affine, rest.network.reset_after
-    a, b = a[: 2 * u], b[: 2 * u]
+def _gru_forward(z, h, turned, rest):
+    xp, masked, u, after = rest.xp, rest.masked, h.shape[2], rest.network.reset_after
     inner = xp.empty(z.shape[:2] + (u,), z.dtype)  # h U of the candidate, or the state that was reset
-    room, part = xp.empty((z.shape[1], (3 if after else 2) * u), z.dtype), xp.empty(h.shape[1:], h.dtype)
-    if not after:
-        recurrent, last = xp.ascontiguousarray(recurrent[:, : 2 * u]), xp.ascontiguousarray(recurrent[:, 2 * u :])
+    turned, last = (turned, None) if after else (turned[: 2 * u], turned[2 * u :])
+    room, part = _room(xp, h[0], len(turned)), _room(xp, h[0], u)
     for t in builtins.range(len(z)):
         gates, candidate, out = z[t, :, : 2 * u], z[t, :, 2 * u :], h[t + 1]
-        xp.matmul(h[t], recurrent, out=room)
+        _product(xp, h[t], turned, room)
         gates += room[:, : 2 * u]
-        _activate(gates, a, b)
+        _activate(gates)
         reset = gates[:, u:]
         if after:
             if rest.late is None:
@@ -237,7 +248,7 @@ def _gru_forward(z, h, recurrent, rest):
             np.multiply(reset, inner[t], out=part)
         else:
             np.multiply(reset, h[t], out=inner[t])
-            xp.matmul(inner[t], last, out=part)
+            _product(xp, inner[t], last, part)
         candidate += part
         np.tanh(candidate, out=candidate)
         np.subtract(h[t], candidate, out=out)
@@ -248,12 +259,12 @@ def _gru_forward(z, h, recurrent, rest):
     return z, inner
 
 
-def _gru_backward(saved, h, dh, gout, turned, rest):
+def _gru_backward(saved, h, dh, gout, recurrent, rest):
     z, inner = saved
     xp, masked, u, after = rest.xp, rest.masked, h.shape[2], rest.network.reset_after
     dz = xp.empty(z.shape, z.dtype)
     dinner = xp.empty(z.shape, z.dtype) if after else dz
-    part, through = xp.empty(dh.shape, dh.dtype), xp.empty(dh.shape, dh.dtype)
+    part, through = _room(xp, dh, u), xp.empty(dh.shape, dh.dtype)
     for t in builtins.range(len(z) - 1, -1, -1):
         gates, d = z[t], dz[t]
         update, reset, candidate = gates[:, :u], gates[:, u : 2 * u], gates[:, 2 * u :]
@@ -276,15 +287,15 @@ def _gru_backward(saved, h, dh, gout, turned, rest):
             if masked is not None:
                 xp.copyto(d, 0, where=masked[t])
                 xp.copyto(e, 0, where=masked[t])
-            xp.matmul(e, turned, out=dh)
+            _product(xp, e, recurrent, dh)
         else:
-            xp.matmul(d[:, 2 * u :], turned[2 * u :], out=part)  # to the state that was reset
+            _product(xp, d[:, 2 * u :], recurrent[:, 2 * u :], part)  # to the state that was reset
             through += part * reset
             part *= h[t]
             d[:, u : 2 * u] *= part
             if masked is not None:
                 xp.copyto(d, 0, where=masked[t])
-            xp.matmul(d[:, : 2 * u], turned[: 2 * u], out=dh)
+            _product(xp, d[:, : 2 * u], recurrent[:, : 2 * u], dh)
         dh += through
         if masked is not None:
             _hold(xp, dh, before, masked[t])
@@ -297,7 +308,10 @@ def _gru_backward(saved, h, dh, gout, turned, rest):
 
 
 class Network(NamedTuple):
-    """A kind of recurrent network: its gates ("s" sigmoid, "g" tanh), its states, and how it runs over arrays."""
+    """A kind of recurrent network: its gates (keys of SCALES), its states, and how it runs over arrays.
+
+    Gates are sigmoids ("s") and tanh, by exp as sigmoids are ("g") or by itself ("t").
+    """
 
     gates: str
     states: int
@@ -313,7 +327,7 @@ class Network(NamedTuple):
 
 NETWORKS = {
     "simple_rnn": Network(
-        "g", 1, _simple_rnn_forward, _simple_rnn_backward,
+        "t", 1, _simple_rnn_forward, _simple_rnn_backward,
         lambda given, x, states: (simple_rnn_step(x, states[0], given.kernel, given.recurrent, given.bias),),
         lambda t, b, u: ((t, b, u),)),
     "lstm": Network(
@@ -321,11 +335,11 @@ NETWORKS = {
         lambda given, x, states: lstm_step(x, states[0], states[1], given.kernel, given.recurrent, given.bias),
         lambda t, b, u: ((t, b, 4 * u), (t + 1, b, u), (t, b, u)), traced=(_lstm_forward_traced, _lstm_backward_traced)),
     "gru": Network(
-        "ssg", 1, _gru_forward, _gru_backward,
+        "sst", 1, _gru_forward, _gru_backward,
         lambda given, x, states: (gru_step(x, states[0], given.kernel, given.recurrent, given.bias, False),),
         lambda t, b, u: ((t, b, 3 * u), (t, b, u))),
     "gru_reset_after": Network(
-        "ssg", 1, _gru_forward, _gru_backward,
+        "sst", 1, _gru_forward, _gru_backward,
         lambda given, x, states: (gru_step(x, states[0], given.kernel, given.recurrent, given.bias),),
         lambda t, b, u: ((t, b, 3 * u), (t, b, u)), True),
 }  # fmt: skip
@@ -338,7 +352,7 @@ class Rest(NamedTuple):
     network: Network
     masked: Any  # (steps, batch, 1), True where a step is left out; or None
     c: Any = None  # the cell of an LSTM, or its cotangent
-    affine: tuple = ()
+    scales: Any = None
     late: Any = None  # the bias inside the reset of a GRU
 
 
@@ -387,24 +401,24 @@ def _recurrent(xs, layout):
     xp, network, dtype = devices.module_of(xs[0]), NETWORKS[layout.network], xs[0].dtype
     given = _on_arrays(layout.given(xs), xp)
     (steps, batch, _), units = given.x.shape, given.recurrent.shape[0]
-    a, b = _affine_rows(network, units, given.x.dtype, xp)
-    # Halving is exact, so that it may be done once for all steps, in the kernels.
-    z = xp.matmul(_rows(given.x), given.kernel * a)
+    scales = _scales(network, units, given.x.dtype, xp)
+    z = xp.matmul(_rows(given.x), given.kernel * scales)
+    turned = (given.recurrent * scales).T.copy("C")
     late = None
     if given.bias is not None:
         bias = given.bias
         if network.reset_after:
             late = bias[1, 2 * units :]
             bias = xp.concatenate([bias[0, : 2 * units] + bias[1, : 2 * units], bias[0, 2 * units :]])
-        z += bias * a
-    z = z.reshape(steps, batch, len(a))
+        z += bias * scales
+    z = z.reshape(steps, batch, len(scales))
     if network.traced is not None and given.mask is None and isinstance(z, devices.StandIn):
-        h, *saved = network.traced[0](z, given.states, given.recurrent * a, a, b)
+        h, *saved = network.traced[0](z, given.states, turned, scales)
         return _results(network, h, saved, dtype)
     h = xp.empty((steps + 1, batch, units), given.x.dtype)
     h[0] = given.states[0]
-    rest = Rest(xp, network, given.mask, given.states[-1], (a, b), late)
-    saved = network.forward(z, h, given.recurrent * a, rest)
+    rest = Rest(xp, network, given.mask, given.states[-1], scales, late)
+    saved = network.forward(z, h, turned, rest)
     return _results(network, h, saved, dtype)
 
 
@@ -459,10 +473,10 @@ def _recurrent_grad(xs, layout, there, wanted):
     gout = None if gs[0] is None else gs[0].transpose(1, 0, 2)
     ends = [xp.zeros(h.shape[1:], dtype) if one is None else one.astype(dtype) for one in gs[1:]]
     rest = Rest(xp, network, given.mask, ends[-1])
-    turned = given.recurrent.T.copy("C")  # once, since products with a view of it are slower
     traced = network.traced is not None and given.mask is None and isinstance(h, devices.StandIn)
     backward = network.traced[1] if traced else network.backward
-    states, dz, dinner, of_recurrent = backward(saved, h, ends[0], gout, turned, rest)
+    dh = ends[0] if traced else ends[0].T.copy("C").T  # as `_product` lays it out
+    states, dz, dinner, of_recurrent = backward(saved, h, dh, gout, given.recurrent, rest)
     flat, results = _rows(dz), []
     if wanted[0]:
         of_x = xp.matmul(flat, given.kernel.T).reshape(given.x.shape)
