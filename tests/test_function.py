@@ -322,6 +322,20 @@ def test_swapped_and_chained_assignments():
     assert all(np.array_equal(v, value) for v, value in zip((a, b, c), expected))
 
 
+def test_a_variable_that_is_read_through_a_view_is_not_overwritten_meanwhile():
+    v = edl.Variable(np.arange(9.0, dtype="float32").reshape(3, 3))
+
+    @edl.function
+    def f():
+        v.assign(v + edl.transpose(v))
+
+    expected = v.numpy()
+    for _ in range(3):
+        f()
+        expected = expected + expected.T
+        assert np.array_equal(v, expected)
+
+
 def test_functions_share_variables():
     v = edl.Variable([1.0])
 

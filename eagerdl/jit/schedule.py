@@ -180,6 +180,8 @@ class Schedule:
                 continue
             if self.last.get(old, -1) > number[new] or not self._is_read_first(region, old, new):
                 continue
+            if any(old in self._roots(value)[1:] for value in step.reads):  # through a view, in another order
+                continue
             self.partners[new] = old
             taken.add(new)
 
