@@ -12,7 +12,7 @@ from eagerdl.jit import compiler, emit, lowering, native
 from eagerdl.jit.graph import CALL, VIEW
 from eagerdl.jit.interpreter import Interpreter, ShapeChanged
 from eagerdl.jit.lines import blame
-from eagerdl.jit.memory import Arena, block, extent, is_held, pin
+from eagerdl.jit.memory import Arena, block, extent, pin
 from eagerdl.jit.schedule import Schedule, needs_check, takes_out
 from eagerdl.kernels import threads
 
@@ -142,11 +142,6 @@ class Program(Schedule):
         self.head, self.lines = f"def step({arguments}):", lines
         self.text = "\n    ".join([self.head, *lines]) + "\n"
         self.run = self._made(self.text)
-
-    def _made(self, text, more=()):
-        names = self.names | dict(more)
-        exec(compile(text, "<program>", "exec"), names)
-        return names.pop("step")  # else it and its names would hold each other
 
     def profile(self, arrays, repetitions=10):
         """Runs the program and measures its lines.
@@ -298,30 +293,6 @@ class Program(Schedule):
             raise
         finally:
             self.lock.release()
-
-    def fits(self):
-        """True if the variables look as they did when it was traced."""
-        for variable, mine, _ in self.bound:
-            array = variable._array
-            if array is not mine.array:
-                like = mine.array
-                if array.strides != like.strides or array.shape != like.shape or array.dtype != like.dtype:
-                    return False
-        return True
-
-    def _sync(self):
-        """Lets the variables lie where the program expects them."""
-        for variable, mine, written in self.bound:
-            variable._now = None
-            if variable._array is not mine.array:
-                if pin(variable) is not mine:
-                    self._bind()
-                    return
-            elif written and is_held(variable, mine):
-                variable._array = variable._array.copy("K")
-                pin(variable)
-                self._bind()
-                return
 
 
 def number_word(number, how):

@@ -7,6 +7,7 @@ import numpy as np
 from eagerdl.jit.emit import NotEmitted
 from eagerdl.jit.fuse import FULL, regions_of
 from eagerdl.jit.graph import CALL, ELEMENTWISE, REDUCE, VIEW, Value, is_gufunc
+from eagerdl.jit.memory import is_held, pin
 
 
 class Step:
@@ -31,6 +32,7 @@ class Schedule:
         steps: what it does, in order.
         drafts: region -> its Source as long as nothing is overwritten in place.
         outside: the values of regions that are needed outside of them.
+        bound: (variable, its Pin, whether it is written) for each variable.
         partners: new value of a variable -> the old one, in whose memory it is written.
     """
 
@@ -54,7 +56,7 @@ class Schedule:
 
     def _make_steps(self):
         graph = self.graph
-        regions, home = regions_of(graph, self._alone())
+        regions, home = self._regions()
         bad, drafts = set(), self.drafts
         while True:
             alone = {node for region in bad for node in region.nodes}
@@ -88,6 +90,10 @@ class Schedule:
         self.home = home
         self.steps = self._ordered([*steps.values()], owner, place, alone)
 
+    def _regions(self):
+        """What runs together, as `fuse.regions_of` gives it."""
+        return regions_of(self.graph, self._alone())
+
     def _alone(self):
         """The calls that are better not fused."""
         return ()
@@ -95,11 +101,10 @@ class Schedule:
     def _needed_outside(self, home):
         """The values of regions that something else reads, with what views of them are made of."""
         found = set(self.graph.ends())
-        for node in self.graph.nodes:
-            mine = home.get(node)
-            for value in node.inputs:
-                if value.node in home and home[value.node] is not mine:
-                    found.add(value)
+        reads = [value for node in self.graph.nodes if node not in home for value in node.inputs]
+        for region in dict.fromkeys(home.values()):
+            reads += [value for node in region.nodes for value in node.inputs if value not in region.axes]
+        found.update(value for value in reads if value.node in home)
         for node in reversed(self.graph.nodes):
             if node.kind == VIEW and node in home and node.outputs[0] in found:
                 found.update(node.inputs)
@@ -227,6 +232,39 @@ class Schedule:
             return repr(tree) if tree is not Ellipsis else "..."
         bound[f"{name}_{len(bound)}"] = tree
         return f"{name}_{len(bound) - 1}"
+
+    def _made(self, text, more=()):
+        """The function of a program's text."""
+        names = self.names | dict(more)
+        exec(compile(text, "<program>", "exec"), names)
+        return names.pop("step")  # else it and its names would hold each other
+
+    # -- variables ------------------------------------------------------------------------------------
+
+    def fits(self):
+        """True if the variables look as they did when it was traced."""
+        for variable, mine, _ in self.bound:
+            array = variable._array
+            if array is not mine.array:
+                like = mine.array
+                same = (array.strides, array.shape, array.dtype) == (like.strides, like.shape, like.dtype)
+                if not same:
+                    return False
+        return True
+
+    def _sync(self):
+        """Lets the variables lie where the program expects them."""
+        for variable, mine, written in self.bound:
+            variable._now = None
+            if variable._array is not mine.array:
+                if pin(variable) is not mine:
+                    self._bind()
+                    return
+            elif written and is_held(variable, mine):
+                variable._array = variable._array.copy("K")
+                pin(variable)
+                self._bind()
+                return
 
 
 def needs_check(node):
