@@ -177,8 +177,13 @@ class Program(Schedule):
                 text = f"w{index}"
             self.names[f"v{index}"] = self.arrays[graph.variables[variable]]
             copies.append(f"copyto(v{index}, {text})")
-        results = ", ".join(f"array({self.text_of(value)}, order='K')" for value in graph.outputs)
-        return [*lines, *copies, f"return [{results}]"]
+        results = []
+        for index, value in enumerate(graph.outputs):
+            results.append(f"array({self.text_of(value)}, order='K')")
+            if self._is_overwritten_at_the_end(value):
+                lines.append(f"r{index} = {results[-1]}")
+                results[-1] = f"r{index}"
+        return [*lines, *copies, f"return [{', '.join(results)}]"]
 
     def _kernel_lines(self, number, step):
         source, kernel = step.source, self.kernels[step]

@@ -168,6 +168,11 @@ class Schedule:
         found = self.roots.get(value)
         return [value] if found is None else [value, *found]
 
+    def _is_overwritten_at_the_end(self, value):
+        """True if a value lies in the memory of a variable that gets its new value after all steps."""
+        roots = self._roots(value)
+        return any(self.graph.variables[variable] in roots for variable in self.graph.writes)
+
     def _find_partners(self):
         """Which new values of variables may overwrite the old ones in place."""
         self.partners = {}
