@@ -2,7 +2,7 @@
 
 from eagerdl.jit.compiler import NotCompiled, nothing_compiled
 from eagerdl.jit.interpreter import Interpreter
-from eagerdl.jit.program import Program
+from eagerdl.jit.programs import program_for
 from eagerdl.tensor import from_array
 
 PATIENCE = 32  # calls with sizes of their own before kernels are compiled for them
@@ -21,14 +21,14 @@ class ConcreteFunction:
         why: why it was traced.
     """
 
-    def __init__(self, where, call, graph, results, compiled, why, others):
+    def __init__(self, where, call, graph, results, compiled, why, others, capture=False):
         self.where, self.call, self.graph, self.results, self.why = where, call.outline(), graph, results, why
-        self.calls, self.waits = 0, False
+        self.calls, self.waits, self.capture = 0, False, capture
         self.program = Interpreter(graph)
         if compiled:
             try:
                 with nothing_compiled(others):
-                    self.program = Program(graph)
+                    self.program = program_for(graph, capture)
             except NotCompiled:
                 self.waits = True
 
@@ -40,5 +40,5 @@ class ConcreteFunction:
         if self.waits:
             self.calls += 1
             if self.calls > PATIENCE:
-                self.program, self.waits = Program(self.graph), False
+                self.program, self.waits = program_for(self.graph, self.capture), False
         return self.results.built([from_array(array) for array in self.program(arrays)])

@@ -20,12 +20,18 @@ from eagerdl.tensor import Tensor, TensorSpec, batches, from_array, to_array
 __all__ = ["Function", "function"]
 
 
-def function(func=None, input_signature=None, autograph=True, jit_compile=None, reduce_retracing=False):
+def function(func=None, input_signature=None, autograph=True, jit_compile=None, reduce_retracing=False,
+             capture=False):  # fmt: skip
     """Decorates a function of tensors, such as a train step: it is traced once and then runs as a compiled program.
 
     The numbers are those of the undecorated function, bit for bit. The Python code runs again, to be traced, when it is
     called with arguments of another structure, dtype or shape; kernels are compiled for structure and dtype only, so that
-    another batch size compiles nothing. On a GPU, for which there is no compiler yet, functions run eagerly.
+    another batch size compiles nothing.
+
+    On a GPU kernels are CUDA C, and their numbers equal those of eager execution to rounding. Sums, products, quotients, roots,
+    comparisons and casts of one element are the same bits; so are matrix products and whatever else is left to CuPy. Functions such
+    as exp are those of the same CUDA library, compiled without contractions of products and sums. Reductions add up in another
+    order than CuPy's, which depends on sizes alone: the same call gives the same bits at each run and on each GPU.
 
     Args:
         func: the function; None to use it as a decorator with arguments.
@@ -33,6 +39,8 @@ def function(func=None, input_signature=None, autograph=True, jit_compile=None, 
         autograph: whether `if`, `while` and `for` on tensors are turned into `edl.cond`, `edl.while_loop` and `edl.scan`.
         jit_compile: False runs traced calls one by one, without compiling kernels; None and True compile.
         reduce_retracing: accepted for TF's sake.
+        capture: True replays calls on a GPU as one CUDA graph, for steps of many small kernels. A step that draws random numbers,
+            prints, or touches arrays on the CPU cannot be captured, and runs launch by launch after a warning.
 
     Raises:
         ShapeError: when an argument does not fit the input_signature.
@@ -49,8 +57,8 @@ def function(func=None, input_signature=None, autograph=True, jit_compile=None, 
     """
     if func is None:
         return functools.partial(function, input_signature=input_signature, autograph=autograph, jit_compile=jit_compile,
-                                 reduce_retracing=reduce_retracing)  # fmt: skip
-    return Function(func, input_signature, autograph, jit_compile)
+                                 reduce_retracing=reduce_retracing, capture=capture)  # fmt: skip
+    return Function(func, input_signature, autograph, jit_compile, capture=capture)
 
 
 @functools.cache
@@ -82,15 +90,15 @@ class Bound:
 class Function:
     """A traced function; see `function`."""
 
-    def __init__(self, func, input_signature=None, autograph=True, jit_compile=None, instance=None):
+    def __init__(self, func, input_signature=None, autograph=True, jit_compile=None, instance=None, capture=False):
         if not callable(func):
             raise ArgumentError("function", "a function is needed", f"got {type(func).__name__}", "decorate a def")
         self.python_function = func
         self.input_signature = None if input_signature is None else tuple(input_signature)
-        self._autograph, self._jit_compile = autograph, jit_compile
+        self._autograph, self._jit_compile, self._capture = autograph, jit_compile, capture
         self._instance = instance  # a weak reference to what a method is bound to
         self._signature = Signature(func)
-        self._eager = False  # set once it was found to use arrays of a GPU
+        self._eager = False  # set once it was found that its shapes depend on elements
         self._concrete, self._traced = {}, 0  # key -> list of ConcreteFunctions that differ in their variables' layouts
         self._bound = weakref.WeakKeyDictionary()
         self._lock = threading.RLock()
@@ -117,8 +125,6 @@ class Function:
         if recording is not None:
             return self._recorded(recording, args, named)
         call = self._call(args, named)
-        if call.on_gpu:
-            return self.python_function(*args, **named)
         for concrete in self._concrete.get(call.key, ()):
             if concrete.fits():
                 try:
@@ -145,8 +151,6 @@ class Function:
         if recording.forward or len(recording.members) > 1:
             return self._converted(*args, **named)
         call = self._call(args, named)
-        if call.on_gpu:
-            return self.python_function(*args, **named)
         found = self._with_gradients.get(call.key)
         if found is None or not found.fits():
             with self._lock:
@@ -157,8 +161,7 @@ class Function:
                             tracing.Trace(self._where), self._where, call, self._converted, self._signature
                         )
                     )
-                except (tracing.VariableMade, tracing.OnGPU) as reason:
-                    self._eager = isinstance(reason, tracing.OnGPU)
+                except tracing.VariableMade:
                     return self.python_function(*args, **named)
                 self._traced += 1
                 self._latest_with_gradient = found
@@ -190,6 +193,7 @@ class Function:
                     self._autograph,
                     self._jit_compile,
                     weakref.ref(instance),
+                    self._capture,
                 )
         except TypeError:  # without hash or weak references
             return functools.partial(self, instance)
@@ -220,8 +224,7 @@ class Function:
 
         try:
             results = self._run(run)
-        except (tracing.VariableMade, tracing.OnGPU) as reason:
-            self._eager = isinstance(reason, tracing.OnGPU)
+        except tracing.VariableMade:
             return self._signature.call(self.python_function, call.tree)
         except NeedsValue as error:  # this number has to be the same at each call
             self._static.add(error.name)
@@ -235,7 +238,14 @@ class Function:
         try:
             graph = machinery().rewrite(trace.graph.without_dead_code()).without_dead_code()
             concrete = machinery().ConcreteFunction(
-                self._where, call, graph, results, self._jit_compile is not False, self._why(call), others
+                self._where,
+                call,
+                graph,
+                results,
+                self._jit_compile is not False,
+                self._why(call),
+                others,
+                self._capture,
             )
             if runs:
                 trace.finish()  # last, so that whatever fails before leaves the variables as they were

@@ -253,7 +253,7 @@ class Schedule:
             if array is not mine.array:
                 like = mine.array
                 same = (array.strides, array.shape, array.dtype) == (like.strides, like.shape, like.dtype)
-                if not same:
+                if not same or type(array) is not type(like):
                     return False
         return True
 
