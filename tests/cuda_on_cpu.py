@@ -76,12 +76,12 @@ template <class T> T __shfl_xor_sync(unsigned mask, T x, int step) {
 LAUNCH = r"""
 static void** arguments;
 static void fiber() { CALL; done[running] = true; alive--; moved++; swapcontext(&fibers[running], &scheduler); }
-extern "C" void launch(unsigned gx, unsigned gy, unsigned bx, unsigned by, void** given) {
+extern "C" void launch(unsigned gx, unsigned gy, unsigned gz, unsigned bx, unsigned by, void** given) {
     arguments = given;
-    gridDim = {gx, gy, 1}; blockDim = {bx, by, 1};
+    gridDim = {gx, gy, gz}; blockDim = {bx, by, 1};
     const int count = bx * by;
-    for (unsigned y = 0; y < gy; y++) for (unsigned x = 0; x < gx; x++) {
-        blockIdx = {x, y, 0};
+    for (unsigned z = 0; z < gz; z++) for (unsigned y = 0; y < gy; y++) for (unsigned x = 0; x < gx; x++) {
+        blockIdx = {x, y, z};
         alive = count; waiting = 0;
         memset(warp_waiting, 0, sizeof warp_waiting);
         for (int i = 0; i < count; i++) {
@@ -158,8 +158,8 @@ def compiled(source):
             assert one.dtype == dtype and isinstance(one, np.ndarray) == kind.endswith("*"), (one, kind, source)
             words.append(ctypes.c_void_p(one.ctypes.data) if kind.endswith("*") else np.array(one))
         places = [ctypes.addressof(word) if isinstance(word, ctypes.c_void_p) else word.ctypes.data for word in words]
-        (gx, gy), (bx, by) = (*grid, 1)[:2], (*block, 1)[:2]
+        (gx, gy, gz), (bx, by) = (*grid, 1, 1)[:3], (*block, 1)[:2]
         assert bx * by <= 1024
-        launch(gx, gy, bx, by, (ctypes.c_void_p * len(places))(*places))
+        launch(gx, gy, gz, bx, by, (ctypes.c_void_p * len(places))(*places))
 
     return run

@@ -97,6 +97,8 @@ FUNCTIONS = {
     "normalized": (normalized, [(2, 3, 40)]),
     "columns": (lambda x: (edl.sum(x, 0), edl.max(x * 2, 0)), [(9, 33)]),
     "many rows": (lambda x, y: edl.sum(x * y, (0, 1)), [(7, 100, 5), (100, 1)]),
+    "matrix by matrix": (lambda x, y: (edl.sum(x * y, 1), edl.max(x, 1, keepdims=True)), [(3, 70, 5), (70, 1)]),
+    "matrix by matrix, many axes": (lambda x: edl.sum(edl.exp(x), (2, 3)) + 1, [(2, 3, 4, 20, 6)]),
     "rows and columns": (lambda x: (edl.sum(normalized(x), 0), edl.softmax(x)), [(70, 6)]),
     "gradients": (with_gradient(lambda x, y: edl.tanh(x + y)), [(70, 6), (6,)]),
     "gradients of normalized": (with_gradient(lambda x, y: normalized(x) * y), [(65, 12), (12,)]),

@@ -4,6 +4,7 @@ import functools
 import inspect
 
 from eagerdl.autograd import graph
+from eagerdl.autograd.dispatch import interceptor
 from eagerdl.autograd.forward import alias
 from eagerdl.autograd.graph import Spec
 from eagerdl.autograd.primitive import zeros_like
@@ -118,8 +119,10 @@ def recompute_grad(f):
         places = [i for i, x in enumerate(flat) if isinstance(x, Tensor)]
         inputs = [flat[i] for i in places]
         own = {id(x) for x in inputs}
+        one = interceptor.get()
+        run = f if one is None else one.apart(f)  # the second run is as the first
         with GradientTape() as finder, graph.pause(_others(finder)):
-            value = f(*args, **kwargs)
+            value = run(*args, **kwargs)
         variables = [v for v in finder.watched_variables() if id(v) not in own]
         leaves, build = flatten(value)
         outs = tuple([from_array(y._array) for y in leaves])
@@ -135,7 +138,7 @@ def recompute_grad(f):
             with GradientTape() as tape:
                 floating = [x for x, need in zip(fresh, needs, strict=False) if need]
                 tape.watch(floating)
-                results = flatten(f(*new_args, **new_kwargs))[0]
+                results = flatten(run(*new_args, **new_kwargs))[0]
             upstream = [zeros_like(y) if one is None else one for one, y in zip(gs, results, strict=True)]
             found = iter(tape.gradient(results, floating + variables, output_gradients=upstream))
             return [next(found) if need else None for need in needs[: len(inputs)]] + list(found)

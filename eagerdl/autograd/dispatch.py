@@ -5,8 +5,12 @@ types, dtypes that have to meet, errors. So the common case pays for nothing els
 has happened. Operators of `Tensor` are the bound functions themselves.
 """
 
+import contextlib
+import contextvars
 import functools
 import inspect
+import threading
+import types
 from typing import Any
 
 import numpy as np
@@ -22,6 +26,8 @@ ndarray, generic, asarray = np.ndarray, np.generic, np.asarray
 MISSING = object()
 ON_CPU = {ndarray}  # the types of arrays that live there
 as_a_whole: Any = None  # set by `jit`: how an op runs under tracing whose forward looks at elements
+plain_tensor: Any = Tensor  # the classes that binders take by themselves; none while ops are intercepted
+plain_variable: Any = Variable
 recorders = []  # one entry per tape that records now, in any thread; while it is empty nothing is looked up
 
 
@@ -47,7 +53,7 @@ def bind_unary(primitive):
     forward, same, records = primitive.forward, primitive.same_dtype, primitive.pull is not None
 
     def call(x):
-        if x.__class__ is Tensor or x.__class__ is Variable:
+        if x.__class__ is plain_tensor or x.__class__ is plain_variable:
             a = x._array
             try:
                 out = forward(a)
@@ -71,17 +77,17 @@ def bind_binary(primitive):
 
     def call(x1, x2):
         first, second = x1.__class__, x2.__class__
-        if first is Tensor or first is Variable:
+        if first is plain_tensor or first is plain_variable:
             a = x1._array
             dtype = a.dtype
-            if second is Tensor or second is Variable:
+            if second is plain_tensor or second is plain_variable:
                 b = x2._array
                 plain = dtype is b.dtype
             else:
                 b = x2
                 plain = second is float or second is int
         else:
-            plain = (first is float or first is int) and (second is Tensor or second is Variable)
+            plain = (first is float or first is int) and (second is plain_tensor or second is plain_variable)
             if plain:
                 a, b = x1, x2._array
                 dtype = b.dtype
@@ -131,7 +137,7 @@ def bind(primitive, forward, any_dtype, records):
         if named or more or {last} is MISSING:
             x, params = completed(primitive, call.__defaults__, (x, {params}), more, named)
             return call(x, *params)
-        if x.__class__ is Tensor or x.__class__ is Variable:
+        if x.__class__ is plain_tensor or x.__class__ is plain_variable:
             a = x._array
             if any_dtype or a.dtype in INEXACT_SET:
                 try:
@@ -186,7 +192,7 @@ def plain_arrays(inputs, promote):
     """The arrays of `inputs`, if all are tensors, of dtypes that the op takes as they are; else None."""
     arrays = []
     for x in inputs:
-        if x.__class__ is not Tensor and x.__class__ is not Variable:
+        if x.__class__ is not plain_tensor and x.__class__ is not plain_variable:
             return None
         arrays.append(x._array)
     return arrays if promote is keep or settled(promote, tuple([array.dtype for array in arrays])) else None
@@ -303,3 +309,61 @@ def bad_call(where, signature, args, named):
     else:
         came = "they do not fit"
     return ArgumentError(where, f"the arguments are {where}{signature}", came, f"see help(edl.{where})")
+
+
+# -- interception -------------------------------------------------------------------------------
+
+interceptor: Any = contextvars.ContextVar("eagerdl_interceptor", default=None)  # each thread has its own
+_unaware = general
+_lock = threading.Lock()
+interceptions = 0  # contexts in all threads
+
+
+@contextlib.contextmanager
+def intercepting(one):
+    """A context in which ``one.answer(primitive, inputs, params)`` gives the result of each op of this thread.
+
+    While there is such a context in some thread, binders find no class that they take by themselves, so that every op
+    comes to `general`, and this is another function. At all other times nothing is asked for.
+
+    Args:
+        one: what answers, or None: ops run as they are. Its ``apart(function)`` is the function as a part of its own, such as
+            the body of a loop: what is known of tensors stays on either side.
+    """
+    _count(1)
+    token = interceptor.set(one)
+    try:
+        yield
+    finally:
+        interceptor.reset(token)
+        _count(-1)
+
+
+def _count(change):
+    global interceptions, plain_tensor, plain_variable, general
+    with _lock:
+        interceptions += change
+        free = not interceptions
+        plain_tensor, plain_variable, general = (Tensor, Variable, _unaware) if free else (None, None, _answered)
+
+
+def _answered(primitive, inputs, params):
+    """What stands for `general` while somebody intercepts."""
+    one = interceptor.get()
+    return plainly(primitive, inputs, params) if one is None else one.answer(primitive, inputs, params)
+
+
+def plainly(primitive, inputs, params):
+    """An op as it runs while nobody intercepts."""
+    call = _plain_binder(primitive)
+    return call(inputs, *params) if primitive.variadic else call(*inputs, *params)
+
+
+@functools.cache
+def _plain_binder(primitive):
+    """The binder of an op, in a namespace where nobody intercepts."""
+    call = primitive.call
+    return types.FunctionType(call.__code__, _PLAIN, call.__name__, call.__defaults__, call.__closure__)
+
+
+_PLAIN = {**globals()}

@@ -27,7 +27,7 @@ class DifferentiableFunction:
     """
 
     def __init__(self, trace, where, call, function, signature):
-        self.where, self.call, self.given = where, call.outline(), len(call.arrays)
+        self.where, self.call, self.given, self.rewrites = where, call.outline(), len(call.arrays), trace.rewrites
         sources = [from_array(trace.input(array)) for array in call.arrays]
         self.watched = [i for i, x in enumerate(sources) if x.dtype in INEXACT_SET and call.tensors[i] is not None]
         with trace.running():

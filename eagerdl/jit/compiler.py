@@ -12,7 +12,7 @@ from eagerdl.errors import ArgumentError
 from eagerdl.jit import cache, native
 
 FORMAT = 1  # stands for the vocabulary of kernels where its sources cannot be read
-KNOWN = {"memset", "memcpy", "memmove"}  # what every process has
+KNOWN = {"memset", "memcpy", "memmove", "sinf", "cosf"}  # what every process has
 _lock = threading.RLock()
 _loaded = {}  # key -> Kernel
 counts = {"compiled": 0, "from disk": 0, "seconds": 0.0}  # since the process began
@@ -99,7 +99,7 @@ def vocabulary():
     """A digest of the code that says what the words of kernels mean: kernels that other code compiled are not found."""
     folder = Path(__file__).parent
     try:
-        text = b"".join((folder / name).read_bytes() for name in ("intrinsics.py", "compiler.py"))
+        text = b"".join((folder / name).read_bytes() for name in ("intrinsics.py", "formulas.py", "compiler.py"))
     except OSError:  # a program that was packed without sources
         text = str(FORMAT).encode()
     return hashlib.sha256(text).hexdigest()

@@ -19,10 +19,12 @@ class ConcreteFunction:
         call: the Call that it was traced with.
         graph: what it computes.
         why: why it was traced.
+        rewrites: see `Trace`.
     """
 
-    def __init__(self, where, call, graph, results, compiled, why, others, capture=False):
+    def __init__(self, where, call, graph, results, compiled, why, others, rewrites, capture=False):
         self.where, self.call, self.graph, self.results, self.why = where, call.outline(), graph, results, why
+        self.rewrites = rewrites
         self.calls, self.waits, self.capture = 0, False, capture
         self.program = Interpreter(graph)
         if compiled:

@@ -96,6 +96,7 @@ def groups_of(region, operands):
             groups
             and mergeable(region.shape, steps, axis, groups[0])
             and not (region.row and ndim - axis == region.row + 1)
+            and not (region.outer and axis == region.outer - 1)
         ):
             groups[0] = (axis, *groups[0])
         else:
@@ -257,9 +258,11 @@ class _Emitter:
         say(1, f"buffer, slot = word(P, {self.buffer}), word(P, {self.word('slot')})")
         self._numbers()
         self._loops()
-        self._zero_columns()
+        self.outer = sum(group[-1] < self.region.outer for group in groups) if self.region.outer else 0
         depth = 1
         for index in range(len(groups) - 1):
+            if index == self.outer:
+                self._zero_columns(depth)
             say(depth, f"for i{index} in range({'first, last' if index == 0 else f'n{index}'}):")
             depth += 1
             for operand in [*self.operands.values(), *self.out.values()]:
@@ -267,6 +270,8 @@ class _Emitter:
                 say(depth, f"{operand.name}r{index} = {base} + i{index} * {operand.name}_{index}")
         self.at = {operand: operand.name if len(groups) == 1 else f"{operand.name}r{len(groups) - 2}"
                    for operand in [*self.operands.values(), *self.out.values()]}  # fmt: skip
+        if len(groups) - 1 == self.outer:
+            self._zero_columns(depth)
         whole = len(groups) == 1 and self.region.row is None
         say(depth, f"begin, end = {'first, last' if whole else '0, n'}")
         if self.blocked:
@@ -332,19 +337,24 @@ class _Emitter:
 
     def _loop_key(self, node):
         if node.kind == REDUCE:
-            kind, _ = reduction_kind(node)
+            kind, *_ = reduction_kind(node)
             name = lowering.NAMES[node.outputs[0].dtype]
             return (node.function.__self__, (name, name, name)) if kind == ROW else None
         low = lowering.lowered(node)
         return (low.ufunc, low.dtypes) if low.expression is None else None
 
-    def _zero_columns(self):
+    def _zero_columns(self, depth):
+        """What rows will be added to."""
         for value, operand in self.out.items():
             if self._level(value) == COLUMN:
-                name = lowering.NAMES[value.dtype]
-                self.say(1, "for j in range(n):")
-                where, start = f"{operand.name}, {self._offset(operand, name)}", lowering.start(value.node)
-                self.say(2, f"store_{name}_{self._scope(value)}({where}, as_{name}({start}))")
+                name, start = lowering.NAMES[value.dtype], lowering.start(value.node)
+                self.say(depth, "for j in range(n):")
+                at = f"{self._sums_at(operand)}, {self._offset(operand, name)}"
+                self.say(depth + 1, f"store_{name}_{self._scope(value)}({at}, as_{name}({start}))")
+
+    def _sums_at(self, operand):
+        """Where rows are added up: it moves along the outer axes only."""
+        return f"{operand.name}r{self.outer - 1}" if self.outer else operand.name
 
     # -- a phase ------------------------------------------------------------------------------------------
 
@@ -383,7 +393,7 @@ class _Emitter:
             if operand is None:
                 return
             x, scope = self._read(node.inputs[0], depth, node), self._scope(out)
-            at = f"{operand.name}, {self._offset(operand, name)}"
+            at = f"{self._sums_at(operand)}, {self._offset(operand, name)}"
             self.say(
                 depth, f"store_{name}_{scope}({at}, {lowering.combined(node, f'load_{name}_but_{scope}({at})', x)})"
             )

@@ -180,11 +180,16 @@ def argument_text(tree):
     return text if len(text) <= LONG else text[:LONG] + "..."
 
 
-def places(nodes):
-    """The user's lines behind calls: ``a.py:5-7, b.py:2``."""
+def line_ranges(nodes):
+    """The user's lines behind calls."""
+    return places([node.line for node in nodes])
+
+
+def places(users):
+    """The user's lines in short: ``a.py:5-7, b.py:2``."""
     numbers = {}
-    for node in nodes:
-        file, _, number = node.line.rpartition(":")
+    for line in users:
+        file, _, number = line.rpartition(":")
         if number.isdigit():
             numbers.setdefault(os.path.basename(file), set()).add(int(number))
     return ", ".join(f"{file}:{ranges(found)}" for file, found in numbers.items())
@@ -358,7 +363,7 @@ class Diagram:
                 home = Frame(f"{prefix}k{number}", f"kernel k{number}")
                 frame.items.append(home)
             elif region is not None:
-                rows = [node.label for node in nodes if node.kind != VIEW] + [places(nodes)]
+                rows = [node.label for node in nodes if node.kind != VIEW] + [line_ranges(nodes)]
                 frame.items.append(Box(key, f"kernel k{number}", rows, "layer"))
             for node in nodes:
                 if region is None or detailed:
@@ -415,6 +420,7 @@ def explain(function, args, named):
         out += [Text(), Text("The last trace", style="bold")]
     else:
         return rendered([*out, *[Text(f"  {text}") for text in untraced(function)]])
+    out += stabilized(function, made)
     parts = parts_of(made)
     for part in parts:
         for one in (part, *part.inner()):
@@ -446,6 +452,19 @@ def facts(function):
         yield Text(f"  Numbers that are traced without their value: {', '.join(sorted(function._changing))}.")
     if function._static:
         yield Text(f"  Numbers whose value the code needs, one trace for each: {', '.join(sorted(function._static))}.")
+
+
+def stabilized(function, made):
+    """The laws of `stability` by which a trace was made, each with the user's lines."""
+    from rich.text import Text
+
+    if function._stabilize:
+        yield Text(f"  Stabilized: {count_text(len(made.rewrites), 'rewrite')}.")
+    found = {}
+    for law, line in made.rewrites:
+        found.setdefault(law, []).append(line)
+    for law, users in found.items():
+        yield Text(f"    {law}    {places(users)}", no_wrap=True)
 
 
 def described(part, seconds):
@@ -500,7 +519,7 @@ def described(part, seconds):
     for first, last, calls, how, nodes, time in table_rows(part, seconds):
         name = first if first == last else f"{first}-{last}"
         table.add_row(
-            *[Text(cell) for cell in (name, calls, how, places(nodes), *([seconds_text(time)] if seconds else []))]
+            *[Text(cell) for cell in (name, calls, how, line_ranges(nodes), *([seconds_text(time)] if seconds else []))]
         )
     if seconds:
         table.add_row("", "", Text("copies into and out of the program"), "", Text(seconds_text(seconds[None])))

@@ -8,6 +8,7 @@ import weakref
 import numpy as np
 
 from eagerdl import config, tree
+from eagerdl.autograd import dispatch
 from eagerdl.autograd import graph as recordings
 from eagerdl.errors import ArgumentError, ShapeError, TracingError, TracingWarning
 from eagerdl.jit import printing
@@ -20,8 +21,16 @@ from eagerdl.tensor import Tensor, TensorSpec, batches, from_array, to_array
 __all__ = ["Function", "function"]
 
 
-def function(func=None, input_signature=None, autograph=True, jit_compile=None, reduce_retracing=False,
-             capture=False):  # fmt: skip
+def function(
+    func=None,
+    input_signature=None,
+    autograph=True,
+    jit_compile=None,
+    reduce_retracing=False,
+    *,
+    stabilize=False,
+    capture=False,
+):
     """Decorates a function of tensors, such as a train step: it is traced once and then runs as a compiled program.
 
     The numbers are those of the undecorated function, bit for bit. The Python code runs again, to be traced, when it is
@@ -39,6 +48,11 @@ def function(func=None, input_signature=None, autograph=True, jit_compile=None, 
         autograph: whether `if`, `while` and `for` on tensors are turned into `edl.cond`, `edl.while_loop` and `edl.scan`.
         jit_compile: False runs traced calls one by one, without compiling kernels; None and True compile.
         reduce_retracing: accepted for TF's sake.
+        stabilize: whether ``log(softmax(x))`` is computed as ``log_softmax(x)``, ``log(1 + exp(x))`` as ``softplus(x)``, the
+            cross-entropy of ``softmax(x)`` as that of the logits x, and so on, by the laws of `eagerdl.jit.stability`, which
+            Theano was loved for. Where the first form overflows or cancels, values and gradients are right; elsewhere they
+            differ by rounding. The same holds in the functions that it calls, and where it runs eagerly. The gradient by
+            such a softmax itself is None, since it is no longer on the way, unless a tape watches it.
         capture: True replays calls on a GPU as one CUDA graph, for steps of many small kernels. A step that draws random numbers,
             prints, or touches arrays on the CPU cannot be captured, and runs launch by launch after a warning.
 
@@ -54,11 +68,14 @@ def function(func=None, input_signature=None, autograph=True, jit_compile=None, 
         Tensor(shape=(1,), dtype=float32, [2.])
         >>> double.experimental_get_tracing_count()
         1
+        >>> surprise = edl.function(lambda x: -edl.log(edl.softmax(x)), stabilize=True)
+        >>> surprise(edl.constant([0.0, 1000.0]))
+        Tensor(shape=(2,), dtype=float32, [1000.   -0.])
     """
     if func is None:
         return functools.partial(function, input_signature=input_signature, autograph=autograph, jit_compile=jit_compile,
-                                 reduce_retracing=reduce_retracing, capture=capture)  # fmt: skip
-    return Function(func, input_signature, autograph, jit_compile, capture=capture)
+                                 reduce_retracing=reduce_retracing, stabilize=stabilize, capture=capture)  # fmt: skip
+    return Function(func, input_signature, autograph, jit_compile, stabilize, capture=capture)
 
 
 @functools.cache
@@ -90,12 +107,14 @@ class Bound:
 class Function:
     """A traced function; see `function`."""
 
-    def __init__(self, func, input_signature=None, autograph=True, jit_compile=None, instance=None, capture=False):
+    def __init__(self, func, input_signature=None, autograph=True, jit_compile=None, stabilize=False, instance=None,
+                 capture=False):  # fmt: skip
         if not callable(func):
             raise ArgumentError("function", "a function is needed", f"got {type(func).__name__}", "decorate a def")
         self.python_function = func
         self.input_signature = None if input_signature is None else tuple(input_signature)
-        self._autograph, self._jit_compile, self._capture = autograph, jit_compile, capture
+        self._autograph, self._jit_compile, self._stabilize = autograph, jit_compile, stabilize
+        self._capture = capture
         self._instance = instance  # a weak reference to what a method is bound to
         self._signature = Signature(func)
         self._eager = False  # set once it was found that its shapes depend on elements
@@ -117,8 +136,10 @@ class Function:
             args = (self._instance(), *args)
         if self.input_signature is not None:
             args = self._fitted(args)
+        if dispatch.interceptions and dispatch.interceptor.get() is not None:  # part of a stabilized function
+            return self._converted(*args, **named)
         if self._eager or config.functions_run_eagerly() or batches:
-            return self.python_function(*args, **named)
+            return self._by_line(*args, **named)
         if tracing.current() is not None:  # part of another trace
             return self._converted(*args, **named)
         recording = recordings.active()
@@ -134,7 +155,7 @@ class Function:
                         raise
                     self._eager = True
                     warnings.warn(TracingWarning(f"{error}. From now on this function runs eagerly"), stacklevel=2)
-                    return self.python_function(*args, **named)
+                    return self._by_line(*args, **named)
         with self._lock:
             return self._trace(call)
 
@@ -162,7 +183,10 @@ class Function:
                         )
                     )
                 except tracing.VariableMade:
-                    return self.python_function(*args, **named)
+                    return self._by_line(*args, **named)
+                except NeedsValue as error:  # this number has to be the same at each call
+                    self._static.add(error.name)
+                    return self._recorded(recording, args, named)
                 self._traced += 1
                 self._latest_with_gradient = found
                 self._history.add(self._where, call, under_tape=True)
@@ -175,7 +199,13 @@ class Function:
 
     @functools.cached_property
     def _converted(self):
-        return machinery().convert(self.python_function) if self._autograph else self.python_function
+        function = machinery().convert(self.python_function) if self._autograph else self.python_function
+        return machinery().stability.stabilized(function) if self._stabilize else function
+
+    @property
+    def _by_line(self):
+        """What runs eagerly: stabilized code is converted even then, to tell where branches and loops begin and end."""
+        return self._converted if self._stabilize else self.python_function
 
     @property
     def _where(self):
@@ -192,6 +222,7 @@ class Function:
                     self.input_signature,
                     self._autograph,
                     self._jit_compile,
+                    self._stabilize,
                     weakref.ref(instance),
                     self._capture,
                 )
@@ -225,7 +256,7 @@ class Function:
         try:
             results = self._run(run)
         except tracing.VariableMade:
-            return self._signature.call(self.python_function, call.tree)
+            return self._signature.call(self._by_line, call.tree)
         except NeedsValue as error:  # this number has to be the same at each call
             self._static.add(error.name)
             return self._trace(Call(self._where, call.tree, self._changing), runs)
@@ -245,6 +276,7 @@ class Function:
                 self._jit_compile is not False,
                 self._why(call),
                 others,
+                trace.rewrites,
                 self._capture,
             )
             if runs:
@@ -259,6 +291,9 @@ class Function:
 
     def _run(self, trace):
         """Calls `trace`; turns what only the first call may do into an error afterwards."""
+        if dispatch.interceptor.get() is not None:  # of a stabilized function around, whose part the trace is not
+            with dispatch.intercepting(None):
+                return self._run(trace)
         try:
             with machinery().honesty.watching():
                 return trace()

@@ -2,8 +2,8 @@
 
 A `Region` is a set of elementwise calls and reductions that share one space of indices, its `shape`. Each value in it varies along
 some axes of that space; `axes` says which axis of the space each of its own axes is (-1 for size 1). Reductions are over the
-last axes (a row at a time, so that what comes out can be used again in the same row: softmax, layer normalization), or over all but
-the last (rows are added up: gradients of biases, batch statistics).
+last axes (a row at a time, so that what comes out can be used again in the same row: softmax, layer normalization), or over axes
+before the last (rows are added up: gradients of biases, batch statistics, or matrix by matrix in each of a batch).
 
 The order in which numbers are added is that of NumPy: rows by its pairwise loop, columns one row after another. What NumPy would
 do in another order, because an array is laid out otherwise, is left to NumPy.
@@ -28,15 +28,16 @@ class Region:
     Attributes:
         shape: the sizes of the space of indices.
         row: how many trailing axes make a row; None while nothing is reduced.
+        outer: how many leading axes rows are not added up over; None while they are not added up.
         nodes: the calls, in order.
         axes: value -> for each of its axes the axis of the space, or -1.
-        columns: values that come out of reductions over all but the row.
+        columns: values that come out of adding up rows.
     """
 
-    __slots__ = ("axes", "columns", "nodes", "number", "row", "shape")
+    __slots__ = ("axes", "columns", "nodes", "number", "outer", "row", "shape")
 
     def __init__(self, number, shape):
-        self.number, self.shape, self.row = number, tuple(shape), None
+        self.number, self.shape, self.row, self.outer = number, tuple(shape), None, None
         self.nodes, self.axes, self.columns = [], {}, set()
 
     @property
@@ -87,10 +88,11 @@ class Region:
         value = node.inputs[0]
         if value.shape != self.shape or self.axes.get(value, self.identity) != self.identity or value in self.columns:
             return None
-        kind, count = reduction_kind(node)
-        if self.row not in (None, count):
+        kind, count, outer = reduction_kind(node)
+        if self.row not in (None, count) or (kind == COLUMN and self.outer not in (None, outer)):
             return None
-        kept = [i for i in self.identity if (i < len(self.shape) - count) == (kind == ROW)]
+        end = len(self.shape) - count
+        kept = [i for i in self.identity if (i < end if kind == ROW else not outer <= i < end)]
         if node.named["keepdims"]:
             return tuple(i if i in kept else -1 for i in self.identity), count
         return tuple(kept), count
@@ -115,8 +117,11 @@ class Region:
         self.row = row
         (out,) = node.outputs
         self.axes[out] = axes
-        if node.kind == REDUCE and reduction_kind(node)[0] == COLUMN:
-            self.columns.add(out)
+        if node.kind == REDUCE:
+            kind, _, outer = reduction_kind(node)
+            if kind == COLUMN:
+                self.columns.add(out)
+                self.outer = outer
 
     def absorb(self, other):
         """Takes over the calls of another region with the same space."""
@@ -124,20 +129,21 @@ class Region:
         self.axes |= other.axes
         self.columns |= other.columns
         self.row = other.row if self.row is None else self.row
+        self.outer = other.outer if self.outer is None else self.outer
 
 
 def reduction_kind(node):
-    """(ROW, how many last axes are reduced) or (COLUMN, how many last axes stay); None for any other reduction."""
+    """(ROW, how many last axes are reduced, 0) or (COLUMN, how many last axes stay, how many first ones); None for any other."""
     value, axis = node.inputs[0], node.named["axis"]
     if axis is None:
-        return ROW, value.ndim
+        return ROW, value.ndim, 0
     axes = axis if isinstance(axis, tuple | list) else (axis,)
     axes = sorted({int(i) % value.ndim for i in axes}) if value.ndim else []
     n = value.ndim
     if axes == list(range(n - len(axes), n)):
-        return ROW, len(axes)
-    if axes == list(range(len(axes))):
-        return COLUMN, n - len(axes)
+        return ROW, len(axes), 0
+    if axes == list(range(axes[0], axes[-1] + 1)):
+        return COLUMN, n - 1 - axes[-1], axes[0]
     return None
 
 
@@ -290,7 +296,7 @@ def regions_of(graph, alone=(), fusible=can_fuse):
 
 def _may_merge(a, b, home, bits):
     """True if two regions can become one: the same space, the same rows, and no path between them through others."""
-    if a.shape != b.shape or (a.row is not None and b.row is not None and a.row != b.row):
+    if a.shape != b.shape or not (_agree(a.row, b.row) and _agree(a.outer, b.outer)):
         return False
     both, columns = 1 << a.number | 1 << b.number, a.columns | b.columns
     for node in (*a.nodes, *b.nodes):
@@ -305,6 +311,10 @@ def _may_merge(a, b, home, bits):
     return all(
         region.row is not None or all(axes == region.identity for axes in region.axes.values()) for region in (a, b)
     )
+
+
+def _agree(a, b):
+    return a is None or b is None or a == b
 
 
 def _merge(a, b, home, readers, regions, depends, grow):

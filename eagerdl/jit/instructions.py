@@ -10,7 +10,7 @@ All arrays of a body stand still. Where a table or an instruction holds the addr
 
 import numpy as np
 
-from eagerdl.jit import compiler, lowering, native
+from eagerdl.jit import compiler, lowering, native, pool
 from eagerdl.jit.fuse import FULL, is_row_major
 from eagerdl.jit.graph import ELEMENTWISE, LOOP, VIEW, Value
 from eagerdl.jit.lowering import NAMES
@@ -52,7 +52,7 @@ class Body(Program):
         self.renewed, self.collected = renewed, collected
         if graph.variables or any(not is_dense(value) for value in (*graph.inputs, *graph.outputs)):
             raise NotDriven
-        super().__init__(graph, threads=False)
+        super().__init__(graph, threads=pool.pool() is not None)
 
     def _alone(self):
         """Calls of ufunc loops on what is broadcast along short rows: one call for all rows takes less than one for each."""
@@ -122,12 +122,17 @@ class Body(Program):
             self.arrays[value] = np.ndarray(value.shape, value.dtype, self.block, offset, value.strides)
         self.arrays |= {new: self.arrays[old] for new, old in self.partners.items()}
         self.code, self.addresses, self.moveable, self.inner = [], [], set(), []
-        for number, step in enumerate(self.steps):
+        for step in self.steps:
             if step.region is not None:
                 if any(operand.value not in self.arrays for operand in step.source.operands):
                     raise NotDriven
-                self._kernel_lines(number, step)
-                self._add(KERNEL, self.kernels[step].run.place, native.address(self.tables[-1]))
+                kernel, (tables, _) = self.kernels[step].run, self._kernel_tables(step)
+                if len(tables) == 1:
+                    self._add(KERNEL, kernel.place, native.address(tables[0]))
+                else:
+                    team = pool.pool()
+                    self.tables.append(team.table([(kernel.place, native.address(table)) for table in tables]))
+                    self._add(KERNEL, team.together.place, native.address(self.tables[-1]))
                 self.moveable.update(step.outputs)
             else:
                 self._write(step.node)

@@ -11,6 +11,8 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic, register_jitable
 
+from eagerdl.jit import formulas
+
 WORD = ir.IntType(64)
 BITS = {"b1": 8, "i1": 8, "i2": 16, "i4": 32, "i8": 64, "u1": 8, "u2": 16, "u4": 32, "u8": 64}
 TYPES = {
@@ -293,6 +295,7 @@ VOCABULARY = {
     **{name: _rounding(name) for name in ("sqrt", "floor", "ceil", "trunc", "rint", "fabs")},
     **{f"as_{name}": kind for name, kind in TYPES.items() if name != "b1"},
     **{f"loop_{count}": _loop_caller(count) for count in (2, 3, 4)},
+    **formulas.WORDS,
 }  # fmt: skip
 
 

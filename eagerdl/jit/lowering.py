@@ -1,7 +1,8 @@
 """What an elementwise call of NumPy is in a kernel: an expression that means the same bits, or the very loop that NumPy runs.
 
-An expression is used where IEEE 754 leaves no choice (sums, products, quotients, roots, comparisons, roundings). Everything else,
-from exp to erf, is a call of the ufunc's own loop on a block of elements.
+An expression is used where IEEE 754 leaves no choice (sums, products, quotients, roots, comparisons, roundings), and where NumPy's
+own formula is known (`formulas`) and was found to give the same bits. Everything else, from tanh to erf, is a call of the ufunc's
+own loop on a block of elements.
 """
 
 import functools
@@ -9,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from eagerdl.jit import native
+from eagerdl.jit import compiler, native
 from eagerdl.jit.graph import Value
 from eagerdl.jit.traced import CLIP, cast
 
@@ -44,6 +45,17 @@ TRUTH = {
     "logical_or": "either({0} != 0, {1} != 0)",
     "logical_not": "{0} == 0",
 }
+FORMULAS = (np.exp,)  # functions of float32 that `formulas` has
+BRANCHING = (
+    np.sin,
+    np.cos,
+)  # those that are no straight line there: only for single numbers, since NumPy's loops are vector code
+CHECK = """def kernel(P):
+    x, out = word(P, 1), word(P, 2)
+    for j in range(word(P, 0)):
+        store_f4_0(out, j * 4, {name}_f4(load_f4(x, j * 4)))
+"""
+STRIDE = 65_521  # between the floats by which formulas are checked, as bits
 REDUCTIONS = {np.add: 0, np.maximum: None, np.minimum: None}  # what they begin with; None: the first element
 
 
@@ -94,11 +106,12 @@ def kinds_of(node):
 
 def lowered(node):
     """The Lowered of an elementwise call, None where kernels cannot compute it."""
-    return _lowered(node.function, kinds_of(node), node.outputs[0].dtype)
+    (out,) = node.outputs
+    return _lowered(node.function, kinds_of(node), out.dtype, FORMULAS if out.ndim else FORMULAS + BRANCHING)
 
 
 @functools.lru_cache(maxsize=4096)
-def _lowered(function, kinds, out):
+def _lowered(function, kinds, out, formulas):
     if out not in NAMES or not all(kind in NAMES or kind in PYTHON_NUMBERS for kind in kinds):
         return None
     if function is cast:
@@ -123,9 +136,22 @@ def _lowered(function, kinds, out):
         return None
     names = tuple([NAMES[dtype] for dtype in dtypes])
     expression = _expression(function.__name__, dtypes)
+    if function in formulas and names == ("f4", "f4") and agrees(function):
+        expression = f"{function.__name__}_f4({{0}})"
     if expression is not None:
         return Lowered(expression, None, names)
     return Lowered(None, function, names) if native.loop(function, dtypes) else None
+
+
+@functools.cache
+def agrees(function):
+    """Whether the formula of a function gives what NumPy gives, to the bit."""
+    sample = np.arange(0, 2**32, STRIDE, dtype=np.uint64).astype(np.uint32).view(np.float32)
+    out = np.empty_like(sample)
+    table = np.array([sample.size, native.address(sample), native.address(out)], np.int64)
+    compiler.kernel(CHECK.format(name=function.__name__)).run(native.address(table))
+    with np.errstate(all="ignore"):
+        return np.array_equal(function(sample), out, equal_nan=True)
 
 
 def bool_or(kind):

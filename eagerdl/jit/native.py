@@ -71,20 +71,46 @@ def load(code, symbol):
     """
     import llvmlite.binding as llvm
 
-    global _engine
     with _lock:
-        if _engine is None:
-            llvm.initialize_native_target()
-            llvm.initialize_native_asmprinter()
-            machine = llvm.Target.from_default_triple().create_target_machine()
-            _engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), machine)
-        _engine.add_object_file(llvm.ObjectFileRef.from_data(code))
-        _engine.finalize_object()
-        place = _engine.get_function_address(symbol)
+        engine = _running_engine()
+        engine.add_object_file(llvm.ObjectFileRef.from_data(code))
+        engine.finalize_object()
+        place = engine.get_function_address(symbol)
     if not place:
         raise ValueError(f"no function {symbol!r} in the object file")
+    return function_at(place)
+
+
+def function_at(place):
+    """The kernel at an address as a function of the address of a table of words."""
     # Numba's own calling convention: where a result and an exception would go, then the arguments.
     call = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64)(place)
     run = functools.partial(call, NOWHERE, NOWHERE + 8)
     run.place = place
     return run
+
+
+def assembled(text):
+    """A module in LLVM's assembly language as machine code: a function that gives the address of what it defines, by name."""
+    import llvmlite.binding as llvm
+
+    with _lock:
+        engine = _running_engine()
+        module = llvm.parse_assembly(text)
+        module.verify()
+        engine.add_module(module)
+        engine.finalize_object()
+    return lambda name: engine.get_function_address(name) or engine.get_global_value_address(name)
+
+
+def _running_engine():
+    """Where machine code of this process lives."""
+    import llvmlite.binding as llvm
+
+    global _engine
+    if _engine is None:
+        llvm.initialize_native_target()
+        llvm.initialize_native_asmprinter()
+        machine = llvm.Target.from_default_triple().create_target_machine()
+        _engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), machine)
+    return _engine

@@ -8,16 +8,13 @@ import time
 
 import numpy as np
 
-from eagerdl.jit import compiler, emit, lowering, native
+from eagerdl.jit import compiler, emit, lowering, native, pool, shares
 from eagerdl.jit.graph import CALL, VIEW
 from eagerdl.jit.interpreter import Interpreter, ShapeChanged
 from eagerdl.jit.lines import blame
 from eagerdl.jit.memory import Arena, block, extent, pin
 from eagerdl.jit.schedule import Schedule, needs_check, takes_out
 from eagerdl.kernels import threads
-
-# Rough speeds by which kernels are split between threads, and how many seconds of work a thread has to get.
-BYTES_PER_SECOND, CALLS_PER_SECOND, WORTH_A_THREAD = 8e9, 5e8, 100e-6
 
 
 class Program(Schedule):
@@ -39,6 +36,8 @@ class Program(Schedule):
         self.interpreter = Interpreter(graph)
         self._plan()
         self.kernels = {step: compiler.kernel(step.source.text) for step in self.steps if step.region is not None}
+        stacks = any(node.function is np.matmul and node.outputs[0].ndim > 2 for node in graph.nodes)
+        self.stack = compiler.kernel(shares.STACK) if stacks and threads else None
         self.pins = {}
         self._lay_out()
         self._bind()
@@ -86,12 +85,16 @@ class Program(Schedule):
     def _parts(self, step):
         """In how many parts a kernel runs at the same time: by what it has to move and to compute."""
         source, region = step.source, step.region
-        if not self.threads or region.columns or (region.row is not None and len(source.groups) == 1):
+        if (
+            not self.threads
+            or (region.columns and not region.outer)
+            or (region.row is not None and len(source.groups) == 1)
+        ):
             return 1  # sums over all rows are one after another
         moved = sum(self._bytes(one.value) for one in (*source.operands, *source.outputs))
         calls = sum(word[0] == "code" for word in source.words)
-        seconds = moved / BYTES_PER_SECOND + calls * math.prod(region.shape) / CALLS_PER_SECOND
-        return min(threads.cores(), max(int(seconds / WORTH_A_THREAD), 1))
+        formulas = sum(source.text.count(f"{ufunc.__name__}_f4(") for ufunc in lowering.FORMULAS)
+        return shares.count(shares.kernel_seconds(moved, math.prod(region.shape), calls, formulas))
 
     def _is_static(self, step, value):
         """True if a value lies where it did in the last call."""
@@ -186,16 +189,28 @@ class Program(Schedule):
         return [*lines, *copies, f"return [{', '.join(results)}]"]
 
     def _kernel_lines(self, number, step):
-        source, kernel = step.source, self.kernels[step]
-        words, lines = [], []
-        region = step.region
-        sizes = [1] * len(source.groups)
-        for place, group in enumerate(source.groups):
-            for axis in group:
-                sizes[place] *= region.shape[axis]
-        nodes = region.nodes
+        kernel, label = self.kernels[step].run, ", ".join(node.label for node in step.nodes if node.kind != VIEW)
+        tables, patches = self._kernel_tables(step)
+        if len(tables) > 1:
+            return self._together(number, [(kernel, table) for table in tables], label)
+        (table,) = tables
+        name, at = f"k{number}", f"T{number}"
+        self.names[name], self.names[at] = kernel, native.address(table)
+        lines = []
+        if patches:
+            self.names[f"{at}w"] = table
+            lines = [f"{at}w[{index}] = address({value.name})" for index, value in patches]
+        return [*lines, f"{name}({at})  # {label}"]
+
+    def _kernel_tables(self, step):
+        """The tables of a kernel, one for each share of its work, and the words of it that are only known when it runs.
+
+        Those words are pairs of index and value; there are none where there are shares.
+        """
+        source, region = step.source, step.region
+        sizes = [math.prod(region.shape[axis] for axis in group) for group in source.groups]
         ndim = len(region.shape)
-        patches, places = [], []
+        words, patches, places = [], [], []
         for what in source.words:
             kind, *rest = what
             if kind == "from":
@@ -221,43 +236,43 @@ class Program(Schedule):
                 word = self._slot_bytes(step)
             elif kind == "number":
                 place, index, how, _ = rest
-                word = number_word(lowering.operands(nodes[place])[index], how)
+                word = number_word(lowering.operands(region.nodes[place])[index], how)
             else:  # code or data of a loop
                 found = native.loop(rest[0], tuple(np.dtype(one) if one != "b1" else np.dtype(bool) for one in rest[1]))
                 word = found[kind == "data"]
             words.append(word)
         table = np.array([w if -(2**63) <= w < 2**63 else w - 2**64 for w in words], np.int64)
-        parts = self._parts(step)
-        if parts > 1 and not patches:
-            return self._split_lines(number, step, table, sizes[0], parts)
-        self.tables.append(table)
-        self.addresses += [(table, index, value) for index, value in places]
-        name, at = f"k{number}", f"T{number}"
-        self.names[name], self.names[at] = kernel.run, native.address(table)
-        for index, value in patches:
-            self.names[f"{at}w"] = table
-            lines.append(f"{at}w[{index}] = address({value.name})")
-        lines.append(f"{name}({at})  # {', '.join(node.label for node in nodes if node.kind != VIEW)}")
-        return lines
+        parts = 1 if patches else self._parts(step)
+        tables = [table] if parts == 1 else self._shares(step, table, sizes[0], parts)
+        self.tables += tables
+        self.addresses += [(one, index, value) for one in tables for index, value in places]
+        return tables, patches
 
-    def _split_lines(self, number, step, table, size, parts):
-        """A kernel whose outermost loop is shared by threads; all its operands lie where they always do."""
+    def _shares(self, step, table, size, parts):
+        """Tables by which the outermost loop of a kernel, which is so long, is run in parts."""
         kinds = [word[0] for word in step.source.words]
         share = -(-size // parts)
         if step.source.blocked:
             share = -(-share // emit.BLOCK) * emit.BLOCK
-        names = []
-        buffer = step.source.slots * self._slot_bytes(step)
+        buffer, tables = step.source.slots * self._slot_bytes(step), []
         for part in range(parts):
             mine = table.copy()
             mine[kinds.index("from")], mine[kinds.index("to")] = min(part * share, size), min((part + 1) * share, size)
             mine[kinds.index("buffer")] += part * buffer
-            self.tables.append(mine)
-            names.append(f"k{number}_{part}")
-            self.names[names[-1]] = functools.partial(self.kernels[step].run, native.address(mine))
-        self.names[f"k{number}"], self.names["together"] = [self.names[name] for name in names], threads.together
-        labels = ", ".join(node.label for node in step.nodes if node.kind != VIEW)
-        return [f"together(k{number})  # {labels}"]
+            tables.append(mine)
+        return tables
+
+    def _together(self, number, parts, label):
+        """Kernels that run at the same time, given as pairs of the kernel's function and its table."""
+        at, pairs, team = f"P{number}", [(run, native.address(table)) for run, table in parts], pool.pool()
+        if team is None:
+            self.names["together"] = threads.together
+            self.names[at] = [functools.partial(*pair) for pair in pairs]
+        else:
+            table = team.table([(run.place, place) for run, place in pairs])
+            self.tables.append(table)
+            self.names["together"], self.names[at] = team.together, native.address(table)
+        return [f"together({at})  # {label}"]
 
     def _call_lines(self, number, node):
         if node.kind == VIEW and all(value in self.arrays for value in node.inputs):
@@ -272,6 +287,11 @@ class Program(Schedule):
             return [call]
         first = node.outputs[0]
         if not node.several and first in self.arrays:
+            if node.function is np.matmul and self.stack and all(value in self.arrays for value in node.inputs):
+                tables = shares.stack_tables(*[self.arrays[value] for value in (*node.args, first)])
+                if tables:
+                    self.tables += [array for arrays in tables for array in arrays]
+                    return self._together(number, [(self.stack.run, table) for table, *_ in tables], node.label)
             self.names[first.name] = self.arrays[first]
             return [call[:-1] + f", out={first.name})"]
         targets = ", ".join(value.name for value in node.outputs) + ("," if node.several else "")

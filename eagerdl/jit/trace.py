@@ -35,11 +35,12 @@ class Trace:
     Attributes:
         graph: what was computed so far.
         alive: whether it is still under way.
+        rewrites: the laws that `stability` applied, each with the user's line.
     """
 
     def __init__(self, where, outer=None):
         self.where, self.outer = where, outer
-        self.graph, self.alive = Graph(), True
+        self.graph, self.alive, self.rewrites = Graph(), True, {}
         self.variables = {}  # variable -> its Traced now
         self.memos = {}  # variable -> what tapes keep of its value now
         self.known = {}  # id of an array from outside -> its Value; the graph holds the array

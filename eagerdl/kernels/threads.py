@@ -116,8 +116,8 @@ def each(function, slices):
 
 
 @functools.cache
-def _openblas():
-    """The functions that read and set the number of threads of NumPy's OpenBLAS; None where NumPy has another BLAS."""
+def openblas():
+    """NumPy's OpenBLAS, as a function that gives one of the library's by its name, or None; None where NumPy has another BLAS."""
     import ctypes
     import glob
 
@@ -129,24 +129,31 @@ def _openblas():
             library = ctypes.CDLL(path)  # NumPy has loaded it already
         except OSError:
             continue
-        for pattern in ("scipy_openblas_{}_num_threads64_", "openblas_{}_num_threads64_", "openblas_{}_num_threads"):
-            if hasattr(library, pattern.format("set")):
-                return getattr(library, pattern.format("get")), getattr(library, pattern.format("set"))
+        for pattern in ("scipy_{}64_", "{}64_", "{}"):  # how builds of the library name what is public
+            if hasattr(library, pattern.format("openblas_set_num_threads")):
+                return lambda name: getattr(library, pattern.format(name), None) or getattr(library, name, None)
     return None
+
+
+@functools.cache
+def _blas_threads():
+    """The functions that read and set the number of threads of NumPy's OpenBLAS; None where NumPy has another BLAS."""
+    find = openblas()
+    return None if find is None else (find("openblas_get_num_threads"), find("openblas_set_num_threads"))
 
 
 class one_blas_thread:
     """A context in which NumPy's BLAS uses one thread."""
 
     def __enter__(self):
-        found = _openblas()
+        found = _blas_threads()
         self.before = 1 if found is None else found[0]()
         if self.before != 1:
             found[1](1)
 
     def __exit__(self, *exc):
         if self.before != 1:
-            _openblas()[1](self.before)
+            _blas_threads()[1](self.before)
 
 
 def _after_fork():

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from eagerdl import dtypes
+from eagerdl.autograd.dispatch import interceptor
 from eagerdl.errors import ArgumentError, DTypeError, EagerdlError, ShapeError
 from eagerdl.ops.batching import run_whole_batch
 from eagerdl.ops.conversion import convert_to_tensor
@@ -25,6 +26,17 @@ __all__ = [
 # Set by `jit`: the same functions for values of a trace. While a function is traced, loops and branches are parts of its graph;
 # ``staged.now()`` says whether one is traced in this thread.
 staged: Any = None
+
+
+def _apart(function):
+    """A body, as in a graph also where it runs line by line: who intercepts ops knows nothing across its border."""
+    one = interceptor.get()
+    return function if one is None else one.apart(function)
+
+
+def _anew(tree):
+    """A structure of tensors of which nothing is known."""
+    return _apart(lambda: tree)()
 
 
 def _truth(where, value):
@@ -66,6 +78,8 @@ def cond(pred, true_fn, false_fn):
             raise DTypeError(
                 "cond", f"{name} must be a function", f"got {type(function).__name__}", "wrap it: lambda: value"
             )
+    if isinstance(pred, Tensor):
+        true_fn, false_fn = _apart(true_fn), _apart(false_fn)
     if staged is not None and staged.now() and staged.is_traced(pred):
         return staged.cond(pred, true_fn, false_fn)
     return true_fn() if _truth("cond", pred) else false_fn()
@@ -94,8 +108,9 @@ def switch(index, branches, *operands):
         raise DTypeError(
             "switch", "one integer is needed as index", f"got {index.shape} {index.dtype}", "cast it to int32"
         )
+    branches = [_apart(branch) for branch in branches]
     if staged is not None and staged.now() and staged.is_traced(index):
-        return staged.switch("switch", index, list(branches), operands)
+        return staged.switch("switch", index, branches, operands)
     return branches[builtins.min(builtins.max(int(index), 0), len(branches) - 1)](*operands)
 
 
@@ -120,7 +135,8 @@ def while_loop(cond, body, loop_vars, maximum_iterations=None):
     """
     single = not isinstance(loop_vars, tuple | list)
     state = (loop_vars,) if single else tuple(loop_vars)
-    state = tuple(map_structure(convert_to_tensor, one) for one in state)
+    state = _anew(tuple(map_structure(convert_to_tensor, one) for one in state))
+    cond, body = _apart(cond), _apart(body)
     if staged is not None and staged.now():
         state = staged.while_loop(cond, body, state, maximum_iterations, single)
         return state[0] if single else type(loop_vars)(state) if isinstance(loop_vars, list) else state
@@ -149,7 +165,7 @@ def fori_loop(lower, upper, body_fun, init_val):
         >>> edl.fori_loop(0, 5, lambda i, s: s + i, edl.constant(0))
         Tensor(shape=(), dtype=int32, 10)
     """
-    value = map_structure(convert_to_tensor, init_val)
+    value, body_fun = _anew(map_structure(convert_to_tensor, init_val)), _apart(body_fun)
     if staged is not None and staged.now():
         return staged.fori_loop(lower, upper, body_fun, value)
     for i in builtins.range(int(lower), int(upper)):
@@ -212,7 +228,7 @@ def scan(f, init, xs=None, length=None, reverse=False, unroll=1):
         raise ArgumentError("scan", "xs or length is needed", "got neither", "pass xs, or length=n")
     xs = map_structure(lambda x: None if x is None else convert_to_tensor(x), xs)
     n = _length("scan", xs, length)
-    carry = map_structure(convert_to_tensor, init)
+    carry, f = _anew(map_structure(convert_to_tensor, init)), _apart(f)
     if n and staged is not None and staged.now():
         return staged.scan(f, carry, xs, n, reverse)
     ys = []

@@ -60,7 +60,7 @@ def _hidden(mask, causal, query, key):
     there = None
     if mask is not None:
         some = visible.any(-2, keepdims=True)
-        there = None if some.all() else some.astype(query.dtype)
+        there = None if isinstance(some, np.ndarray) and some.all() else some.astype(query.dtype)
     return added, there
 
 
@@ -69,22 +69,23 @@ def _of(array, piece, batch):
     return array if array is None or len(array) != batch else array[piece]
 
 
-def _pieces(query, key):
-    (batch, t, n, _), s = query.shape, key.shape[1]
-    if devices.module_of(query) is not np:
-        return [slice(None)]
-    step = builtins.max(1, PIECE // builtins.max(t * n * s, 1))
-    return [slice(i, i + step) for i in builtins.range(0, batch, step)]
-
-
 def _each_piece(function, query, key):
-    """``function(piece)`` for slices of the batch, at the same time on the CPU."""
-    pieces = _pieces(query, key)
-    if devices.module_of(query) is np:
-        threads.each(function, pieces)
-    else:
-        for piece in pieces:
-            function(piece)
+    """``function(piece)`` for slices of the batch, at the same time."""
+    (batch, t, n, _), s = query.shape, key.shape[1]
+    step = builtins.max(1, PIECE // builtins.max(t * n * s, 1))
+    threads.each(function, [slice(i, i + step) for i in builtins.range(0, batch, step)])
+
+
+def _by_heads(x, shared):
+    """x (b, t, n, h) -> a view (b, shared, n / shared, t, h)."""
+    b, t, n, h = x.shape
+    return x.reshape(b, t, shared, n // shared, h).transpose(0, 2, 3, 1, 4)
+
+
+def _by_places(x):
+    """x (b, shared, group, t, h) -> (b, t, shared * group, h)."""
+    b, shared, group, t, h = x.shape
+    return x.transpose(0, 3, 1, 2, 4).reshape(b, t, shared * group, h)
 
 
 def attend_in_ops(query, key, value, mask, scale, causal, bias=None, cap=None):
@@ -147,13 +148,10 @@ def _attend(xs, scale, causal):
     added, _ = _hidden(xs[3] if len(xs) > 3 else None, causal, query, key)
     queries, keys = _grouped(query, shared), key.transpose(HEADS_FIRST)[:, :, None]
     values = value.transpose(HEADS_FIRST)[:, :, None]
-    weights = xp.empty((b, shared, n // shared, s, t), query.dtype)
-    out = xp.empty((b, t, n, size), query.dtype)
-    results = out.reshape(b, t, shared, n // shared, size).transpose(0, 2, 3, 1, 4)
     factor = query.dtype.type(scale)
 
-    def attend_piece(piece):
-        w = xp.matmul(keys[piece], queries[piece], out=weights[piece])
+    def attend_piece(piece, scores=None, result=None):
+        w = xp.matmul(keys[piece], queries[piece], out=scores)
         w *= factor
         hidden = _of(added, piece, b)
         if hidden is not None:
@@ -161,9 +159,15 @@ def _attend(xs, scale, causal):
         w -= largest(w, -2)
         np.exp(w, out=w)
         w /= total(w, -2)
-        xp.matmul(w.swapaxes(-1, -2), values[piece], out=results[piece])
+        return xp.matmul(w.swapaxes(-1, -2), values[piece], out=result), w
 
-    _each_piece(attend_piece, query, key)
+    if not isinstance(query, np.ndarray):  # on a GPU, or in a trace
+        result, weights = attend_piece(slice(None))
+        return _by_places(result), weights
+    weights = np.empty((b, shared, n // shared, s, t), query.dtype)
+    out = np.empty((b, t, n, size), query.dtype)
+    results = _by_heads(out, shared)
+    _each_piece(lambda piece: attend_piece(piece, weights[piece], results[piece]), query, key)
     return out, weights
 
 
@@ -185,21 +189,17 @@ def _grad_vjp(g, xs, scale, causal):
 def _attend_grad(xs, scale, causal):
     """xs: g (b, t, n, v), query, key, value, result, weights, mask? -> the cotangents of query, key, value."""
     g, query, key, value, out, weights = xs[:6]
-    (b, t, n, h), shared = query.shape, key.shape[2]
-    xp, group = devices.module_of(query), n // shared
+    b, shared, xp = len(query), key.shape[2], devices.module_of(query)
     there = _hidden(xs[6], causal, query, key)[1] if len(xs) > 6 else None
     keys, values = key.transpose(HEADS_FIRST)[:, :, None], value.transpose(HEADS_FIRST)[:, :, None]
     queries, cotangents = _grouped(query, shared).swapaxes(-1, -2), _grouped(g, shared)
     # The mean of the cotangents of the weights of each query, as (b, shared, group, 1, t).
-    means = _grouped(xp.einsum("btnv,btnv->btn", g, out)[..., None], shared)
-    of_query, of_key, of_value = [xp.empty(x.shape, query.dtype) for x in (query, key, value)]
-    query_parts = of_query.reshape(b, t, shared, group, h).transpose(0, 2, 3, 1, 4)
-    key_parts, value_parts = [x.transpose(HEADS_FIRST)[:, :, None] for x in (of_key, of_value)]
+    means = _grouped(total(g * out, -1), shared)
     factor = query.dtype.type(scale)
 
-    def pull_piece(piece):
+    def pull_piece(piece, of_query=None, of_key=None, of_value=None):
         w = weights[piece]
-        _sum_groups(xp, w, cotangents[piece].swapaxes(-1, -2), value_parts[piece])
+        of_value = _sum_groups(xp, w, cotangents[piece].swapaxes(-1, -2), of_value)
         d = xp.matmul(values[piece], cotangents[piece])
         d -= means[piece]
         d *= w
@@ -207,19 +207,22 @@ def _attend_grad(xs, scale, causal):
         some = _of(there, piece, b)
         if some is not None:
             d *= some  # equal weights of a query without keys do not depend on it
-        _sum_groups(xp, d, queries[piece], key_parts[piece])
-        xp.matmul(d.swapaxes(-1, -2), keys[piece], out=query_parts[piece])
+        of_key = _sum_groups(xp, d, queries[piece], of_key)
+        return xp.matmul(d.swapaxes(-1, -2), keys[piece], out=of_query), of_key, of_value
 
-    _each_piece(pull_piece, query, key)
-    return of_query, of_key, of_value
+    if not isinstance(query, np.ndarray):
+        return tuple([_by_places(one) for one in pull_piece(slice(None))])
+    found = [np.empty(x.shape, query.dtype) for x in (query, key, value)]
+    parts = [_by_heads(x, shared) for x in found]
+    _each_piece(lambda piece: pull_piece(piece, *[x[piece] for x in parts]), query, key)
+    return tuple(found)
 
 
 def _sum_groups(xp, a, x, out):
-    """a (b, k, group, s, t), x (b, k, group, t, h) -> out (b, k, 1, s, h): the products, summed over the group."""
+    """a (b, k, group, s, t), x (b, k, group, t, h) -> (b, k, 1, s, h): the products, summed over the group."""
     if a.shape[2] == 1:
-        xp.matmul(a, x, out=out)
-    else:
-        out[...] = xp.matmul(a, x).sum(2, keepdims=True)
+        return xp.matmul(a, x, out=out)
+    return np.add.reduce(xp.matmul(a, x), 2, None, out, True)
 
 
 def attend(query, key, value, mask, scale, causal):

@@ -12,7 +12,6 @@ from eagerdl.ops.arithmetic import where
 from eagerdl.ops.conversion import convert_to_tensor
 from eagerdl.ops.shape import normalize_axis, reshape, shape_of
 from eagerdl.tensor import Tensor, new_tensor
-from eagerdl.variable import Variable
 
 __all__ = ["get_item", "select", "slice", "slice_update", "take", "take_along_axis", "unravel_index"]
 
@@ -195,7 +194,7 @@ def get_item(x, key):
         Tensor(shape=(2,), dtype=int32, [1 3])
     """
     kind = key.__class__
-    if (x.__class__ is Tensor or x.__class__ is Variable) and (
+    if (x.__class__ is dispatch.plain_tensor or x.__class__ is dispatch.plain_variable) and (
         kind in PLAIN or (kind is tuple and PLAIN.issuperset(map(type, key)))
     ):
         try:

@@ -9,7 +9,7 @@ import math
 
 import numpy as np
 
-from eagerdl import config, devices, dtypes
+from eagerdl import config, dtypes
 from eagerdl.autograd import Spec, custom
 from eagerdl.errors import ArgumentError, ShapeError
 from eagerdl.kernels import threads
@@ -76,26 +76,27 @@ def batch_normalization(x, mean, variance, axis, offset=None, scale=None, epsilo
 
 
 def _chunks(rows):
-    """Slices of the matrix `rows` that fit into the cache."""
+    """Slices of the matrix `rows` that fit into the cache; on a GPU and in a trace one of all rows."""
     count, length = rows.shape
-    if devices.module_of(rows) is not np or count * length * 4 <= CHUNK:
+    if not isinstance(rows, np.ndarray) or count * length * 4 <= CHUNK:
         return [slice(None)]
     step = builtins.max(1, CHUNK // (length * 4))
     return [slice(i, i + step) for i in builtins.range(0, count, step)]
 
 
-def _in_chunks(work, rows, dtype):
-    """``work(rows)`` as `dtype`, computed chunk by chunk."""
-    chunks = _chunks(rows)
+def _in_chunks(work, arrays, kinds):
+    """``work(*arrays)``, matrices of as many rows as those given, as the dtypes `kinds`; computed chunk by chunk."""
+    chunks = _chunks(arrays[0])
     if len(chunks) == 1:
-        return work(rows).astype(dtype, copy=False)
-    out = np.empty(rows.shape, dtype)
+        return [one.astype(kind, copy=False) for one, kind in zip(work(*arrays), kinds, strict=True)]
+    outs = [np.empty(arrays[0].shape, kind) for kind in kinds]
 
     def share(chunk):
-        out[chunk] = work(rows[chunk])
+        for out, part in zip(outs, work(*[one[chunk] for one in arrays]), strict=True):
+            out[chunk] = part
 
     threads.each(share, chunks)
-    return out
+    return outs
 
 
 def _work_dtype(dtype):
@@ -103,17 +104,16 @@ def _work_dtype(dtype):
     return dtypes.float32 if dtype.itemsize == 2 else dtype
 
 
-def _row_products(a, b):
-    """a (m, d), b (m, d) -> (m, 1). The inner products of the rows."""
-    on_cpu = isinstance(a, devices.ARRAYS)
-    return (np.vecdot(a, b) if on_cpu else devices.module_of(a).einsum("md,md->m", a, b))[:, None]
+def _row_sums(x):
+    """x (m, d) -> (m, 1)."""
+    return np.add.reduce(x, -1, None, None, True)
 
 
 def _standardized(x, center, epsilon):
     """x (m, d) -> a new array (m, d) of rows with mean 0 (if `center`) and mean square 1, and the factors (m, 1)."""
     d = x.shape[-1]
-    out = x - np.add.reduce(x, -1, None, None, True) / d if center else x.copy()
-    factor = _row_products(out, out)
+    out = x - _row_sums(x) / d if center else x.copy()
+    factor = _row_sums(np.square(out))
     factor /= d
     factor += epsilon
     np.sqrt(factor, out=factor)
@@ -182,9 +182,9 @@ def _normalize_rows(xs, flags, axes, center, epsilon):
             y *= affine[0]
         if flags[1]:
             y += affine[-1]
-        return y
+        return (y,)
 
-    return _in_chunks(normalized, rows, xs[0].dtype).reshape(xs[0].shape)
+    return _in_chunks(normalized, [rows], [xs[0].dtype])[0].reshape(xs[0].shape)
 
 
 def _grad_vjp(g, xs, flags, axes, center, epsilon, offset_dtype):
@@ -239,36 +239,26 @@ def _normalize_rows_grad(xs, flags, axes, center, epsilon, offset_dtype):
     """xs: g, x (..., *d), scale (*d) if flags[0] -> the cotangents of x, of scale and of offset as far as flagged."""
     g, x = xs[:2]
     rows, affine, dtype = _rows_of(xs[1:], axes)
-    cotangents = g.reshape(rows.shape)
-    xp, length = devices.module_of(rows), rows.shape[-1]
-    out = xp.empty(rows.shape, x.dtype)
-    of_scale, of_offset = xp.zeros(length, dtype), xp.zeros(length, dtype)
-    count = dtype.type(length)
+    cotangents, length = g.reshape(rows.shape), rows.shape[-1]
 
-    def share(part):
-        standard, factor = _standardized(rows[part].astype(dtype, copy=False), center, epsilon)
-        y = cotangents[part].astype(dtype, copy=False)
-        to_scale = xp.einsum("md,md->d", y, standard) if flags[0] else 0
-        to_offset = np.add.reduce(y, 0) if flags[1] else 0
+    def pulled(part, y):
+        """The cotangents of x, and what adds up to that of scale."""
+        standard, factor = _standardized(part.astype(dtype, copy=False), center, epsilon)
+        y = y.astype(dtype, copy=False)
         v = y * affine[0] if flags[0] else y.copy()
-        along = _row_products(v, standard) / count
+        along = _row_sums(v * standard) / length
         if center:
-            v -= np.add.reduce(v, -1, None, None, True) / count
-        standard *= along
-        v -= standard
+            v -= _row_sums(v) / length
+        v -= standard * along
         v *= factor
-        out[part] = v
-        return to_scale, to_offset
+        return (v, y * standard) if flags[0] else (v,)
 
-    chunks = _chunks(rows)
-    for to_scale, to_offset in threads.each(share, chunks) if xp is np else map(share, chunks):
-        of_scale += to_scale
-        of_offset += to_offset
-    results = [out.reshape(x.shape)]
-    inner = x.shape[x.ndim - axes :]
+    of_x, *products = _in_chunks(pulled, [rows, cotangents], [x.dtype, dtype][: 1 + flags[0]])
+    results, inner = [of_x.reshape(x.shape)], x.shape[x.ndim - axes :]
     if flags[0]:
-        results.append(of_scale.reshape(inner).astype(xs[2].dtype, copy=False))
+        results.append(np.add.reduce(products[0], 0).reshape(inner).astype(xs[2].dtype, copy=False))
     if flags[1]:
+        of_offset = np.add.reduce(cotangents.astype(dtype, copy=False), 0)
         results.append(of_offset.reshape(inner).astype(offset_dtype, copy=False))
     return tuple(results)
 

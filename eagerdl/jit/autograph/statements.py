@@ -3,6 +3,7 @@
 A block comes as a function without arguments (a loop's body takes the next item) that shares the variables of the function
 it was written in; so running it for a Python value is a call. For a traced tensor the block becomes a branch or a body of
 `cond`, `while_loop`, `scan` or `fori_loop`: `staging.py` reads its variables from the cells of its closure and writes them there.
+For a tensor that is not traced a block is a call too, but whoever intercepts ops is told where it begins and ends.
 """
 
 import operator
@@ -10,6 +11,7 @@ import operator
 import numpy as np
 
 from eagerdl import dtypes
+from eagerdl.autograd.dispatch import interceptor
 from eagerdl.devices import StandIn
 from eagerdl.errors import DTypeError, ShapeError, TracingError, user_place
 from eagerdl.jit.autograph.places import places_of
@@ -35,6 +37,30 @@ def is_traced(x):
     return isinstance(x, Tensor) and getattr(type(x._array), "traced", False)
 
 
+def _to_be_told(decides):
+    """Who intercepts ops and has to know of a block, because a tensor decides about it; else None."""
+    return interceptor.get() if isinstance(decides, Tensor | Steps) else None
+
+
+def _apart(decides, block):
+    """A block, apart if a tensor decides about it, as it is in a graph."""
+    one = _to_be_told(decides)
+    return block if one is None else one.apart(block)
+
+
+def _anew(decides, names, *functions):
+    """Lets nothing be known of what a block has assigned about which a tensor decided."""
+    one = _to_be_told(decides)
+    if one is not None:
+        for place in places_of(names, *functions):
+            place.write(_decided(decides, one.apart(place.read)()))
+
+
+def _decided(decides, value):
+    """A value, for a bool about which a tensor decided a tensor, as when it is traced: it may decide about more."""
+    return convert_to_tensor(value) if type(value) is bool and _to_be_told(decides) is not None else value
+
+
 # -- statements -----------------------------------------------------------------------------------
 
 
@@ -49,9 +75,11 @@ def if_(test, true_fn, false_fn, names, dead):
         dead: the other variables that the blocks assign.
     """
     if not is_traced(test):
-        return true_fn() if test else false_fn()
-    places, others = places_of(names, true_fn, false_fn), places_of(dead, true_fn, false_fn)
-    if_places(condition(test, "if"), true_fn, false_fn, places, others)
+        _apart(test, true_fn if test else false_fn)()
+    else:
+        places, others = places_of(names, true_fn, false_fn), places_of(dead, true_fn, false_fn)
+        if_places(condition(test, "if"), true_fn, false_fn, places, others)
+    _anew(test, names, true_fn, false_fn)
 
 
 def while_(test_fn, body_fn, names, dead):
@@ -59,8 +87,10 @@ def while_(test_fn, body_fn, names, dead):
     test = test_fn()
     while not is_traced(test):
         if not test:
+            _anew(test, names, test_fn, body_fn)
             return
-        body_fn()
+        _apart(test, body_fn)()
+        _anew(test, names, test_fn, body_fn)
         test = test_fn()
     condition(test, "while")
 
@@ -112,14 +142,17 @@ def _python_for(iterable, body_fn, extra_test_fn, names, dead):
     """A loop over Python values. From the iteration on after which a tensor decides whether to go on, each one is a branch."""
     iterator = iter(iterable)
     if extra_test_fn is None:
+        block = _apart(iterable, body_fn)
         for item in iterator:
-            body_fn(item)
+            block(item)
+        _anew(iterable, names, body_fn)
         return
     go_on, count = True, 0
     places, others = places_of(names, body_fn, extra_test_fn), places_of(dead, body_fn, extra_test_fn)
     for item in iterator:
+        decides = go_on if isinstance(go_on, Tensor) else iterable
         if not is_traced(go_on):
-            body_fn(item)
+            _apart(decides, body_fn)(item)
         else:
             count += 1
             if count > LONGEST_UNROLLING:
@@ -130,6 +163,7 @@ def _python_for(iterable, body_fn, extra_test_fn, names, dead):
                     "loop over a tensor, or over range(n) with n a tensor",
                 )
             if_places(go_on, lambda item=item: body_fn(item), lambda: None, places, others)
+        _anew(decides, names, body_fn, extra_test_fn)
         go_on = extra_test_fn()
         if not is_traced(go_on) and not go_on:
             return
@@ -156,7 +190,7 @@ def and_(value, *rest):
             return _one_of("and", value, lambda: and_(later(), *rest[i + 1 :]), lambda: value)  # noqa: B023, it runs at once
         if not value:
             return value
-        value = later()
+        value = _decided(value, later())
     return value
 
 
@@ -167,19 +201,19 @@ def or_(value, *rest):
             return _one_of("or", value, lambda: value, lambda: or_(later(), *rest[i + 1 :]))  # noqa: B023, it runs at once
         if value:
             return value
-        value = later()
+        value = _decided(value, later())
     return value
 
 
 def not_(value):
     """``not value``"""
-    return logical_not(condition(value, "not")) if is_traced(value) else not value
+    return logical_not(condition(value, "not")) if is_traced(value) else _decided(value, not value)
 
 
 def if_expression(test, true_fn, false_fn):
     """``true if test else false``"""
     if not is_traced(test):
-        return true_fn() if test else false_fn()
+        return _apart(test, true_fn if test else false_fn)()
     return _one_of("if ... else", test, true_fn, false_fn)
 
 
@@ -258,9 +292,18 @@ class TensorRange:
     __len__ = __reversed__ = __iter__
 
 
+class Steps(tuple):
+    """`range` with an end that is a tensor, for who intercepts ops."""
+
+    __slots__ = ()
+
+
 def range_(*ends):
     """`range`, whose ends may be traced tensors."""
-    return TensorRange(*ends) if any(map(is_traced, ends)) else range(*ends)
+    if any(map(is_traced, ends)):
+        return TensorRange(*ends)
+    of_tensors = interceptor.get() is not None and any(isinstance(end, Tensor) for end in ends)
+    return Steps(range(*ends)) if of_tensors else range(*ends)
 
 
 # What converted code calls in place of these.

@@ -42,9 +42,11 @@ class Source:
                  "text")  # fmt: skip
     blocked = False  # rows are gone over as a whole
 
-    def sizes(self):
-        """The size of each group."""
-        return sizes_of(self.region, self.groups)
+    def counts(self):
+        """How many matrices there are that are added up by themselves, how many rows of each, how many elements of a row."""
+        shape, outer = self.region.shape, self.region.outer or 0
+        split = len(shape) - self.region.row if self.region.row is not None else 0
+        return math.prod(shape[:outer]), math.prod(shape[outer:split]), math.prod(shape[split:])
 
 
 def source_of(region, materialized, partners):
@@ -272,17 +274,22 @@ class _Emitter:
         for node, name in names.items():
             self.say(1, f"{words.type_of(node.outputs[0])} {name} = {words.start(node)};")
         self.say(1, "if (j < n)")
-        self.say(2, "for (Index row = (Index)blockIdx.y * blockDim.y + threadIdx.y; row < rows; "
-                    "row += (Index)gridDim.y * blockDim.y) {")  # fmt: skip
+        batched = bool(self.region.outer)
+        name = "k" if batched else "row"
+        self.say(2, f"for (Index {name} = (Index)blockIdx.y * blockDim.y + threadIdx.y; {name} < rows; "
+                    f"{name} += (Index)gridDim.y * blockDim.y) {{")  # fmt: skip
+        if batched:  # the rows of one matrix after another
+            self.say(3, "const Index row = blockIdx.z * rows + k;")
         self._split("row", range(self.outer), 3)
         self._split_inner("j", 3)
         self._begin_row(3)
         self._pass(self.nodes, 3, names)
         self.say(2, "}")
+        part = "(blockIdx.z * gridDim.y + blockIdx.y)" if batched else "blockIdx.y"
         for node, name in names.items():
             operand = self.out[node.outputs[0]]
             self.say(1, f"{name} = over_block({name}, {words.combined(node)[0]}());")
-            self.say(1, f"if (j < n && threadIdx.y == 0) {operand.name}[blockIdx.y * n + j] = {name};")
+            self.say(1, f"if (j < n && threadIdx.y == 0) {operand.name}[{part} * n + j] = {name};")
 
     def _split(self, name, groups, depth):
         """An index over several groups as one index for each."""
@@ -420,7 +427,7 @@ def wrapped(parameters, width=110):
 
 
 def second_source(node, index):
-    """The source that adds up what the blocks of a column found: rows of it, in memory one after another."""
+    """The source that adds up what the blocks of a column found: rows of them, in memory one after another."""
     kind = words.type_of(node.outputs[0])
     struct, step = words.combined(node)
     lines = f"""\
@@ -428,10 +435,10 @@ def second_source(node, index):
     {kind} r0 = {words.start(node)};
     if (j < n)
         for (Index row = threadIdx.y; row < rows; row += blockDim.y) {{
-            const {kind} x1 = a0[row * n + j];
+            const {kind} x1 = a0[(blockIdx.z * rows + row) * n + j];
             r0 = {step.format("r0", "x1")};
         }}
     r0 = over_block(r0, {struct}());
-    if (j < n && threadIdx.y == 0) o0[j] = r0;""".split("\n")
+    if (j < n && threadIdx.y == 0) o0[blockIdx.z * n + j] = r0;""".split("\n")
     parameters = [f"const {kind}* __restrict__ a0", f"{kind}* __restrict__ o0", "Index rows", "Index n"]
     return kernel_text(parameters, lines, index)

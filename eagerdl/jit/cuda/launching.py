@@ -12,7 +12,7 @@ import numpy as np
 from eagerdl import devices
 from eagerdl.jit import lowering
 from eagerdl.jit.compiler import counts
-from eagerdl.jit.cuda.kernels import COLUMNS, ELEMENTS
+from eagerdl.jit.cuda.kernels import ELEMENTS, ROWS, sizes_of
 from eagerdl.jit.emit import step_of
 from eagerdl.jit.memory import array_at, extent
 
@@ -71,36 +71,35 @@ class Launch:
 
 
 class Partial:
-    """What the blocks of columns found before it is added up: an array (rows, columns) for one output."""
+    """What the blocks of columns found before it is added up: an array (matrices, parts, columns) for one output."""
 
     __slots__ = ("dtype", "name", "shape", "strides")
 
-    def __init__(self, value, rows, columns):
-        self.shape, self.dtype, self.name = (rows, columns), value.dtype, f"{value.name}_parts"
-        self.strides = (columns * value.dtype.itemsize, value.dtype.itemsize)
+    def __init__(self, value, shape):
+        self.shape, self.dtype, self.name = shape, value.dtype, f"{value.name}_parts"
+        self.strides = tuple([math.prod(shape[axis + 1 :]) * value.dtype.itemsize for axis in range(len(shape))])
 
 
 def launches(source):
     """The launches that run a `kernels.Source`, in order."""
-    sizes = source.sizes()
-    rows, columns = math.prod(sizes[: source.outer]), math.prod(sizes[source.outer :])
-    if source.kind == ELEMENTS:
-        grid, block = (min(-(-rows * columns // THREADS), MOST_BLOCKS),), (THREADS,)
-    elif source.kind == COLUMNS:
-        parts = parts_of(rows, columns)
-        grid, block = (-(-columns // TILE[0]), parts), TILE
-    else:
-        block = row_block(columns)
-        grid = (min(-(-rows // block[1]), MOST_BLOCKS),)
-    partial = {}
-    if source.kind == COLUMNS and parts > 1:
-        partial = {one.value: Partial(one.value, parts, columns) for one in source.outputs}
-    arrays, numbers = arguments(source, sizes)
-    found = [Launch(source.text, grid, block, [partial.get(value, value) for value in arrays], numbers)]
+    matrices, rows, columns = source.counts()
     index = index_type(source)
+    arrays, numbers = arguments(source)
+    if source.kind == ELEMENTS:
+        return [Launch(source.text, (min(-(-columns // THREADS), MOST_BLOCKS),), (THREADS,), arrays, numbers)]
+    if source.kind == ROWS:
+        block = row_block(columns)
+        return [Launch(source.text, (min(-(-rows // block[1]), MOST_BLOCKS),), block, arrays, numbers)]
+    tiles = -(-columns // TILE[0])
+    parts = parts_of(rows, tiles * matrices)
+    if parts == 1:
+        return [Launch(source.text, (tiles, 1, matrices), TILE, arrays, numbers)]
+    partial = {one.value: Partial(one.value, (matrices, parts, columns)) for one in source.outputs}
+    found = [
+        Launch(source.text, (tiles, parts, matrices), TILE, [partial.get(value, value) for value in arrays], numbers)
+    ]
     for text, value in zip(source.second, partial):
-        more = (index(parts), index(columns))
-        found.append(Launch(text, (grid[0],), TILE, [partial[value], value], more))
+        found.append(Launch(text, (tiles, 1, matrices), TILE, [partial[value], value], (index(parts), index(columns))))
     return found
 
 
@@ -110,9 +109,9 @@ def row_block(n):
     return (32, 8) if threads <= 32 else (min(threads, 1024), 1)
 
 
-def parts_of(rows, columns):
-    """Into how many parts the rows are cut that are added up."""
-    return max(min(-(-rows // ROWS_OF_BLOCK), BLOCKS // -(-columns // TILE[0])), 1)
+def parts_of(rows, blocks):
+    """Into how many parts rows are cut that so many blocks would add up otherwise."""
+    return max(min(-(-rows // ROWS_OF_BLOCK), BLOCKS // blocks), 1)
 
 
 def index_type(source):
@@ -120,21 +119,20 @@ def index_type(source):
     return np.int32 if source.index == "int" else np.int64
 
 
-def arguments(source, sizes):
+def arguments(source):
     """The Values behind a source's pointers, and its other arguments as numbers of their dtypes."""
     region, index = source.region, index_type(source)
     arrays, numbers = [], []
+    sizes, (_, rows, columns) = sizes_of(region, source.groups), source.counts()
     for kind, *rest in source.parameters:
         if kind == "pointer":
             arrays.append(rest[0].value)
         elif kind == "size":
             numbers.append(index(sizes[rest[0]]))
-        elif kind == "all":
-            numbers.append(index(math.prod(sizes)))
         elif kind == "rows":
-            numbers.append(index(math.prod(sizes[: source.outer])))
-        elif kind == "row":
-            numbers.append(index(math.prod(sizes[source.outer :])))
+            numbers.append(index(rows))
+        elif kind in ("all", "row"):
+            numbers.append(index(columns))
         elif kind == "step":
             operand, group = rest
             step = step_of(region.shape, operand.steps(operand.value, len(region.shape)), source.groups[group])

@@ -15,6 +15,7 @@ from eagerdl.jit.lowering import NAMES
 
 # A row is worked on by one block at most. Few long rows would leave most of a GPU idle: CuPy cuts such rows into pieces.
 LONG_ROW, FEW_ROWS = 1 << 14, 128
+MOST_BATCHES = 65_535  # sums over rows, matrix by matrix: how many blocks there can be in the third direction of a grid
 
 
 def can_fuse(node):
@@ -24,13 +25,15 @@ def can_fuse(node):
     if node.kind == ELEMENTWISE:
         return len(node.outputs) == 1 and node.outputs[0].size > 0 and words.lowered(node) is not None
     if node.kind == REDUCE:
-        return fuse.can_fuse(node) and NAMES[node.inputs[0].dtype] in words.IN_REGISTERS and not is_long(node)
+        if not fuse.can_fuse(node) or NAMES[node.inputs[0].dtype] not in words.IN_REGISTERS:
+            return False
+        return not is_long(node) and math.prod(node.inputs[0].shape[: reduction_kind(node)[2]]) <= MOST_BATCHES
     return fuse.can_fuse(node)
 
 
 def is_long(node):
     """True for reductions along few long rows."""
-    kind, count = reduction_kind(node)
+    kind, count, _ = reduction_kind(node)
     shape = node.inputs[0].shape
     split = len(shape) - count
     return kind == fuse.ROW and math.prod(shape[split:]) > LONG_ROW and math.prod(shape[:split]) < FEW_ROWS
@@ -110,6 +113,7 @@ def part_of(region, nodes):
     part.nodes, part.row = nodes, region.row
     part.axes = {node.outputs[0]: region.axes[node.outputs[0]] for node in nodes}
     part.columns = region.columns & part.axes.keys()
+    part.outer = region.outer if part.columns else None
     return part
 
 

@@ -1,0 +1,175 @@
+"""Functions that kernels compute by NumPy's own formula, in place: the same operations in the same order give the same bits.
+
+NumPy's vector code for float32 is made of fused multiply-adds, quotients and selections, which IEEE 754 defines to the bit. A
+kernel that holds the formula keeps numbers in registers, and the compiler mixes it with what comes before and after. Which
+formula the NumPy at hand runs depends on its version and on the processor: so `lowering` compares each with it first, and where
+a bit differs kernels call NumPy's loop, as they do for all other functions.
+"""
+
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+from numba.extending import intrinsic
+
+FLOAT, INT = ir.FloatType(), ir.IntType(32)
+
+
+class Term:
+    """A number in code that is being written: operators write the instruction."""
+
+    def __init__(self, builder, value):
+        self.builder, self.value = builder, value
+
+    def number(self, x):
+        """A Python number in the type of this one."""
+        return x if isinstance(x, Term) else Term(self.builder, ir.Constant(self.value.type, x))
+
+    def _made(self, method, *args):
+        return Term(self.builder, getattr(self.builder, method)(self.value, *args))
+
+    def _is_float(self):
+        return self.value.type == FLOAT
+
+    def __add__(self, other):
+        return self._made("fadd" if self._is_float() else "add", self.number(other).value)
+
+    def __sub__(self, other):
+        return self._made("fsub" if self._is_float() else "sub", self.number(other).value)
+
+    def __mul__(self, other):
+        return self._made("fmul", self.number(other).value)
+
+    def __truediv__(self, other):
+        return self._made("fdiv", self.number(other).value)
+
+    def __lshift__(self, count):
+        return self._made("shl", self.number(count).value)
+
+    def __or__(self, other):
+        return self._made("or_", other.value)
+
+    def __and__(self, other):
+        return self._made("and_", self.number(other).value)
+
+    def is_int(self, number):
+        return Term(self.builder, self.builder.icmp_signed("==", self.value, self.number(number).value))
+
+    def compare(self, how, other):
+        """A comparison of floats, False for NaN except by "!="."""
+        compare = self.builder.fcmp_unordered if how == "!=" else self.builder.fcmp_ordered
+        return Term(self.builder, compare(how, self.value, self.number(other).value))
+
+    def choose(self, yes, no):
+        """`yes`, a Term, where this one, a bool, is true, else `no`."""
+        return Term(self.builder, self.builder.select(self.value, yes.value, yes.number(no).value))
+
+    def times_plus(self, factor, summand):
+        """self * factor + summand, rounded once."""
+        function = self.builder.module.declare_intrinsic("llvm.fma", [FLOAT], ir.FunctionType(FLOAT, [FLOAT] * 3))
+        terms = map(self.number, (self, factor, summand))
+        return Term(self.builder, self.builder.call(function, [one.value for one in terms]))
+
+    def at_least(self, bound):
+        """The greater one of two integers."""
+        bound = self.number(bound)
+        return Term(self.builder, self.builder.icmp_signed("<", self.value, bound.value)).choose(bound, self)
+
+    def to_int(self):
+        return self._made("fptosi", INT)
+
+    def without_sign(self):
+        return (self.bits() & 0x7FFFFFFF).from_bits()
+
+    def bits(self):
+        return self._made("bitcast", INT)
+
+    def from_bits(self):
+        return self._made("bitcast", FLOAT)
+
+
+def polynomial(x, *coefficients):
+    """The polynomial in x with these coefficients, the highest first, by Horner's rule."""
+    value = x.number(coefficients[0])
+    for one in coefficients[1:]:
+        value = value.times_plus(x, one)
+    return value
+
+
+def exp(x):
+    """2^k e^r with k = round(x / ln 2), and e^r as a quotient of polynomials.
+
+    Source: NumPy, "loops_exponent_log.dispatch.c.src".
+    """
+    nan, over, under = x.compare("!=", x), x.compare(">=", 88.72283935546875), x.compare("<=", -103.97208404541015625)
+    r = (nan | over | under).choose(x.number(0.0), x)
+    k = r * 1.442695040888963407359924681001892137 + 12582912.0 - 12582912.0
+    r = k.times_plus(-6.93145752e-1, r)
+    r = k.times_plus(-1.42860677e-6, r)
+    above = polynomial(r, 5.082762527590693718096e-04, 6.757896990527504603057e-03, 5.114512081637298353406e-02,
+                       2.473615434895520810817e-01, 7.257664613233124478488e-01, 9.999999999980870924916e-01)  # fmt: skip
+    below = polynomial(r, 2.159509375685829852307e-02, -2.742335390411667452936e-01, 1.0)
+    # By a power of two that is no denormal number, then by the rest of it.
+    k = k.to_int()
+    least = k.at_least(-125)
+    grown = ((above / below).bits() + (least << 23)).from_bits()
+    grown = grown * ((k - least + 127) << 23).from_bits()
+    for condition, value in ((nan, "nan"), (over, "inf"), (under, "0")):
+        grown = condition.choose(x.number(float(value)), grown)
+    return grown
+
+
+def _turned(x, name, limit, quarters):
+    """The sine of x + `quarters` times pi / 2: by polynomials of what is left of a multiple of pi / 2; by libm beyond `limit`.
+
+    Source: NumPy, "loops_trigonometric.dispatch.cpp".
+    """
+    builder, size = x.builder, x.without_sign()
+    near = size.compare("<=", limit).choose(x, 0.0)
+    k = near * float.fromhex("0x1.45f306p-1") + 12582912.0 - 12582912.0
+    r = near
+    for part in ("-0x1.921fb0p+0", "-0x1.5110b4p-22", "-0x1.846988p-48"):
+        r = k.times_plus(float.fromhex(part), r)
+    squared = r * r
+    cosine = ("0x1.98e616p-16", "-0x1.6c06dcp-10", "0x1.55553cp-5", "-0x1p-1", "0x1p+0")
+    cosine = polynomial(squared, *map(float.fromhex, cosine))
+    sine = ("0x1.7d3bbcp-19", "-0x1.a06bbap-13", "0x1.11119ap-7", "-0x1.555556p-3", "0x0p+0")
+    sine = polynomial(squared, *map(float.fromhex, sine)).times_plus(r, r)
+    quadrant = k.to_int() + quarters
+    found = (quadrant & 1).is_int(0).choose(sine, cosine)
+    found = (quadrant & 2).is_int(0).choose(found, found.number(0.0) - found)
+    found = x.compare("!=", x).choose(found.number(float("nan")), found)
+    before = builder.block
+    with builder.if_then(size.compare(">", limit).value, likely=False):
+        function = cgutils.get_or_insert_function(builder.module, ir.FunctionType(FLOAT, [FLOAT]), name)
+        far, inside = builder.call(function, [x.value]), builder.block
+    result = builder.phi(FLOAT)
+    result.add_incoming(found.value, before)
+    result.add_incoming(far, inside)
+    return Term(builder, result)
+
+
+def sin(x):
+    """The sine."""
+    return _turned(x, "sinf", 117435.992, 0)
+
+
+def cos(x):
+    """The cosine."""
+    return _turned(x, "cosf", 71476.0625, 1)
+
+
+def word_of(formula):
+    """The word of the vocabulary of kernels that stands for a formula."""
+
+    @intrinsic
+    def operation(typingctx, x):
+        def codegen(context, builder, signature, args):
+            return formula(Term(builder, args[0])).value
+
+        return types.float32(types.float32), codegen
+
+    return operation
+
+
+FORMULAS = {"exp": exp, "sin": sin, "cos": cos}
+WORDS = {f"{name}_f4": word_of(formula) for name, formula in FORMULAS.items()}
