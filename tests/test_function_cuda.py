@@ -449,6 +449,7 @@ def test_captured_steps_are_replayed(gpu):
         agree(a.value, b.value, 1e-3)
     program = compiled._latest.program
     assert program.capture.graph is not None and program.capture.reason is None
+    assert "as one CUDA graph" in str(compiled.explain())
 
 
 def test_replayed_results_are_new_each_time(gpu):

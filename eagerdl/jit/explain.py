@@ -501,6 +501,10 @@ def described(part, seconds):
             ("steps", f"{count_text(len(part.steps), 'step')} for {count_text(len(one.nodes), 'call')}"),
             ("kernels", f"{len(kernels)}, {len(different)} different, made or found in {took}"),
         ]
+        capture = getattr(program, "capture", None)
+        if capture is not None:
+            why = "" if capture.reason is None else f" not, since {capture.reason}"
+            found.append(("replayed", why.strip() or "as one CUDA graph, from the third call on"))
     for name, text in found:
         yield Text(f"  {name:<10} {text}")
     if not part.compiled:

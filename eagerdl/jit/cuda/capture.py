@@ -83,9 +83,9 @@ class Capture:
         try:
             results = self.run()
         except Exception as error:
-            self._give_up(f"{type(error).__name__}: {error}")
             with contextlib.suppress(Exception):  # it cannot be ended well, which is known
                 self.stream.end_capture()
+            self._give_up(f"{type(error).__name__}: {error}")
             return False
         try:
             self.graph = self.stream.end_capture()

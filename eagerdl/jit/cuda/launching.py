@@ -60,7 +60,7 @@ class Launch:
         source: the text of the kernel.
         kernel: the Kernel, once it is compiled.
         grid, block: how many blocks, and threads of a block.
-        arrays: what the pointers point to: Values, or numbers of partial results.
+        arrays: what the pointers point to: Values and Partials.
         numbers: the arguments after the pointers.
     """
 
