@@ -33,13 +33,20 @@ class Device(str):
 
 
 class StandIn:
-    """Base of what stands for a NumPy array and answers NumPy's protocols in its place."""
+    """Base of what stands for an array and answers NumPy's protocols in its place; `array_module` has the functions for it."""
 
     __slots__ = ()
 
 
+class StandInOnCPU(StandIn):
+    """Base of what stands for a NumPy array."""
+
+    __slots__ = ()
+    array_module = np
+
+
 CPU = Device("cpu:0")
-ARRAYS = (np.ndarray, np.generic, StandIn)  # what lives on the CPU
+ARRAYS = (np.ndarray, np.generic, StandInOnCPU)  # what lives on the CPU
 _current = contextvars.ContextVar("eagerdl_device", default=CPU)
 
 
@@ -116,8 +123,10 @@ def on(found):
 
 
 def module_of(array):
-    """The array module, NumPy or CuPy, that `array` belongs to."""
-    return np if isinstance(array, ARRAYS) else sys.modules["cupy"]
+    """The array module that `array` belongs to: NumPy or CuPy, or what stands for CuPy while a function is traced."""
+    if isinstance(array, ARRAYS):
+        return np
+    return array.array_module if isinstance(array, StandIn) else sys.modules["cupy"]
 
 
 def module_for(found=None):
@@ -127,8 +136,11 @@ def module_for(found=None):
 
 def is_array(value):
     """True for NumPy and CuPy arrays (and NumPy scalars)."""
-    if isinstance(value, ARRAYS):
-        return True
+    return isinstance(value, (*ARRAYS, StandIn)) or is_on_gpu(value)
+
+
+def is_on_gpu(value):
+    """True for CuPy arrays."""
     module = sys.modules.get("cupy")
     return module is not None and isinstance(value, module.ndarray)
 

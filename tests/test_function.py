@@ -322,6 +322,35 @@ def test_swapped_and_chained_assignments():
     assert all(np.array_equal(v, value) for v, value in zip((a, b, c), expected))
 
 
+def test_a_variable_that_is_read_through_a_view_is_not_overwritten_meanwhile():
+    v = edl.Variable(np.arange(9.0, dtype="float32").reshape(3, 3))
+
+    @edl.function
+    def f():
+        v.assign(v + edl.transpose(v))
+
+    expected = v.numpy()
+    for _ in range(3):
+        f()
+        expected = expected + expected.T
+        assert np.array_equal(v, expected)
+
+
+def test_a_value_from_before_an_assignment_is_returned():
+    v = edl.Variable([1.0, 2.0, 3.0])
+
+    @edl.function
+    def f():
+        old = v.value
+        v.assign(v * 2)
+        return old, old[::-1], v.value
+
+    for factor in (1, 2, 4):
+        old, view, new = f()
+        assert old.tolist() == [factor * 1.0, factor * 2.0, factor * 3.0] and view.tolist() == old.tolist()[::-1]
+        assert new.tolist() == [2 * x for x in old.tolist()]
+
+
 def test_functions_share_variables():
     v = edl.Variable([1.0])
 

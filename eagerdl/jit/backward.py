@@ -10,7 +10,7 @@ from eagerdl.autograd import graph as recordings
 from eagerdl.autograd.tape import GradientTape
 from eagerdl.dtypes import INEXACT_SET
 from eagerdl.errors import TapeError
-from eagerdl.jit.program import Program
+from eagerdl.jit.programs import program_for
 from eagerdl.jit.rewrite import rewrite
 from eagerdl.jit.signature import Results
 from eagerdl.tensor import from_array
@@ -59,7 +59,10 @@ class DifferentiableFunction:
         forward.outputs, backward.outputs = [*whole.outputs[:count], *saved], whole.outputs[count:]
         backward.inputs = [*cotangents, *saved]
         self.count = count
-        self.forward, self.backward = Program(forward.without_dead_code()), Program(backward.without_dead_code())
+        self.forward, self.backward = (
+            program_for(forward.without_dead_code()),
+            program_for(backward.without_dead_code()),
+        )
 
     def fits(self):
         """True if the variables look as they did when it was traced."""

@@ -2,7 +2,7 @@
 
 from eagerdl.jit.compiler import NotCompiled, nothing_compiled
 from eagerdl.jit.interpreter import Interpreter
-from eagerdl.jit.program import Program
+from eagerdl.jit.programs import program_for
 from eagerdl.tensor import from_array
 
 PATIENCE = 32  # calls with sizes of their own before kernels are compiled for them
@@ -22,15 +22,15 @@ class ConcreteFunction:
         rewrites: see `Trace`.
     """
 
-    def __init__(self, where, call, graph, results, compiled, why, others, rewrites):
+    def __init__(self, where, call, graph, results, compiled, why, others, rewrites, capture=False):
         self.where, self.call, self.graph, self.results, self.why = where, call.outline(), graph, results, why
         self.rewrites = rewrites
-        self.calls, self.waits = 0, False
+        self.calls, self.waits, self.capture = 0, False, capture
         self.program = Interpreter(graph)
         if compiled:
             try:
                 with nothing_compiled(others):
-                    self.program = Program(graph)
+                    self.program = program_for(graph, capture)
             except NotCompiled:
                 self.waits = True
 
@@ -42,5 +42,5 @@ class ConcreteFunction:
         if self.waits:
             self.calls += 1
             if self.calls > PATIENCE:
-                self.program, self.waits = Program(self.graph), False
+                self.program, self.waits = program_for(self.graph, self.capture), False
         return self.results.built([from_array(array) for array in self.program(arrays)])

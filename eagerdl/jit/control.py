@@ -11,7 +11,9 @@ import threading
 
 import numpy as np
 
+from eagerdl import devices
 from eagerdl.autograd import graph as recordings
+from eagerdl.autograd.dispatch import as_array
 from eagerdl.autograd.tape import GradientTape
 from eagerdl.dtypes import INEXACT_SET
 from eagerdl.errors import ArgumentError, DTypeError, ShapeError, TapeError
@@ -124,6 +126,13 @@ def spied(function, where, given):
     return [*found.values()], list(dict.fromkeys([*tape.watched_variables(), *returned]))
 
 
+def _simplified(graph):
+    """Rewrites the graph of a body; on the CPU its stacks are taken apart as well."""
+    rewrite(graph.without_dead_code()).without_dead_code()
+    if not graph.is_on_gpu():
+        unstacked(graph)
+
+
 class Step:
     """A body traced, with its gradient if a tape wants it.
 
@@ -153,7 +162,9 @@ class Step:
                 self.floats = [i for i, x in enumerate(inputs) if gradient and x.dtype in INEXACT_SET]
                 for x in (*[inputs[i] for i in self.floats], *tensors, *variables):
                     tape.watch(x)
-                out = [x if is_traced(x) else from_array(body.fresh(np.array(x._array))) for x in function(*inputs)]
+                out = [
+                    x if is_traced(x) else from_array(body.fresh(as_array(x._array).copy())) for x in function(*inputs)
+                ]
             sources = self.sources = [*tensors, *variables]
             self.graph = body.graph
             self.outputs = [example(x) for x in out]
@@ -182,7 +193,7 @@ class Step:
         whole = self.graph
         ends = list(whole.outputs)
         whole.outputs = [*ends, *self.writes.values(), *self.grads]
-        unstacked(rewrite(whole.without_dead_code()).without_dead_code())
+        _simplified(whole)
         whole.named_values()
         outputs, grads = whole.outputs[: len(ends) + len(self.writes)], whole.outputs[len(ends) + len(self.writes) :]
         first = [one.value for one in (*self.cotangents, *self.sums)]
@@ -216,7 +227,7 @@ class Step:
         """The graph without a gradient."""
         whole = self.graph
         whole.outputs = [*whole.outputs, *self.writes.values()]
-        unstacked(rewrite(whole.without_dead_code()).without_dead_code())
+        _simplified(whole)
         whole.named_values()
         return whole
 
@@ -239,7 +250,7 @@ def run_loop(where, function, carried, along, n, reverse=False, flag=None):
     Returns:
         The last carried tensors, and the collected ones, in one list.
     """
-    rows = [np.array(example(x)[-1 if reverse else 0]) for x in along]
+    rows = [as_array(example(x)[-1 if reverse else 0]).copy() for x in along]
     gradient = recordings.active() is not None
     step = Step(function, where, [*map(example, carried), *rows], gradient)
     return _RunningLoop(where, step, carried, along, n, reverse, flag).run(gradient)
@@ -258,8 +269,8 @@ def array_loop(where, function, carried, along, reverse=False):
         The last carried arrays, and the collected ones.
     """
     body = Body(where)
-    rows = [np.array(examples(x)[-1 if reverse else 0]) for x in along]
-    inputs = [body.input(example) for example in (*[np.array(examples(x)) for x in carried], *rows)]
+    rows = [as_array(examples(x)[-1 if reverse else 0]).copy() for x in along]
+    inputs = [body.input(example) for example in (*[as_array(examples(x)).copy() for x in carried], *rows)]
     with body.running():
         new, collected = function(*inputs)
         outputs = [body.encode(x) for x in (*new, *collected)]
@@ -393,7 +404,7 @@ class LoopDerivative(Derivative):
         if g[i] is not None:
             return g[i]._array
         like = self.loop.step.outputs[i]
-        return np.zeros(like.shape if i < self.loop.k else (self.loop.n, *like.shape), like.dtype)
+        return devices.module_of(like).zeros(like.shape if i < self.loop.k else (self.loop.n, *like.shape), like.dtype)
 
 
 # -- the ops ------------------------------------------------------------------------------------------------

@@ -80,6 +80,14 @@ def grouped(region, operands):
     Raises:
         NotEmitted: if the axes of a row cannot be one.
     """
+    groups = groups_of(region, operands)
+    if region.row and len([g for g in groups if g[-1] >= len(region.shape) - region.row]) != 1:
+        raise NotEmitted
+    return groups
+
+
+def groups_of(region, operands):
+    """The axes of the region's space that can be one loop, outer ones first; those of a row may be several."""
     ndim = len(region.shape)
     steps = [operand.steps(operand.value, ndim) for operand in operands]
     groups = []
@@ -93,8 +101,6 @@ def grouped(region, operands):
             groups[0] = (axis, *groups[0])
         else:
             groups.insert(0, (axis,))
-    if region.row and len([g for g in groups if g[-1] >= ndim - region.row]) != 1:
-        raise NotEmitted
     return groups or [()]
 
 

@@ -13,7 +13,8 @@ from eagerdl.jit.autograph.convert import why_not
 from eagerdl.jit.graph import CHECK, ELEMENTWISE, LOOP, REDUCE, VIEW, Value, is_gufunc
 from eagerdl.jit.instructions import Body
 from eagerdl.jit.numbers import Number
-from eagerdl.jit.program import Program
+from eagerdl.jit.programs import is_compiled
+from eagerdl.jit.signature import is_of_array
 
 WIDE = 60  # letters of a call in the text of a graph, before its shape
 RECENT = 10  # traces of which a report says why they were made, besides the first ones
@@ -50,7 +51,7 @@ class Part:
 
     @property
     def compiled(self):
-        return isinstance(self.program, Program)
+        return is_compiled(self.program)
 
     @property
     def steps(self):
@@ -93,7 +94,7 @@ def input_names(call):
     return [
         name
         for name, entry in zip(call.names, call.key)
-        if isinstance(entry, tuple) and (len(entry) == 4 or (len(entry) == 2 and entry[0] is Number))
+        if is_of_array(entry) or (isinstance(entry, tuple) and len(entry) == 2 and entry[0] is Number)
     ]
 
 
@@ -217,7 +218,7 @@ def source(function):
         title = f"{function._where}: {part.title}" if part.title else function._where
         if not part.compiled:
             out.append(
-                f"# {title}: NumPy runs the calls one after another, since {part.uncompiled}\n{graph_text(part)}"
+                f"# {title}: {library(part.graph)} runs the calls one after another, since {part.uncompiled}\n{graph_text(part)}"
             )
             continue
         out.append(f"# {title}\n{program_text(part)}")
@@ -500,10 +501,16 @@ def described(part, seconds):
             ("steps", f"{count_text(len(part.steps), 'step')} for {count_text(len(one.nodes), 'call')}"),
             ("kernels", f"{len(kernels)}, {len(different)} different, made or found in {took}"),
         ]
+        capture = getattr(program, "capture", None)
+        if capture is not None:
+            why = "" if capture.reason is None else f" not, since {capture.reason}"
+            found.append(("replayed", why.strip() or "as one CUDA graph, from the third call on"))
     for name, text in found:
         yield Text(f"  {name:<10} {text}")
     if not part.compiled:
-        yield Text(f"  NumPy runs {count_text(len(one.nodes), 'call')} one after another, since {part.uncompiled}.")
+        yield Text(
+            f"  {library(one)} runs {count_text(len(one.nodes), 'call')} one after another, since {part.uncompiled}."
+        )
         if seconds:
             yield Text(f"  time       {seconds_text(seconds[None])}")
         yield Text()
@@ -569,8 +576,16 @@ def table_rows(part, seconds):
     return rows
 
 
+def library(graph):
+    """Whose functions run where no kernel does."""
+    return "CuPy" if graph.is_on_gpu() else "NumPy"
+
+
 def reason(node):
     """Why a call is not part of a kernel."""
+    on_gpu = any(value.on_gpu for value in (*node.inputs, *node.outputs))
+    if on_gpu and node.kind not in (CHECK, LOOP, VIEW):
+        return reason_on_gpu(node)
     if node.kind == CHECK:
         return (
             "prints, at each call" if isinstance(node.function, printing.Printer) else "looks at elements, at each call"
@@ -607,13 +622,31 @@ def reason(node):
     return "NumPy: kernels do not know this call"
 
 
+def reason_on_gpu(node):
+    """The same for a call of CuPy's."""
+    if is_gufunc(node.function):
+        return "a library: cuBLAS" if node.label in ("matmul", "vecdot", "matvec", "vecmat") else "a library"
+    primitive = REGISTRY.get(node.label)
+    if primitive is not None and primitive.forward is node.function and not isinstance(node.function, np.ufunc):
+        return "an op that runs as a whole"
+    values = [*node.inputs, *node.outputs]
+    if any(value.size == 0 for value in values):
+        return "CuPy: no elements"
+    if not all(value.on_gpu for value in values):
+        return "CuPy: between the GPU and the CPU"
+    strange = next((value.dtype for value in values if value.dtype not in lowering.NAMES), None)
+    if strange is not None:
+        return f"CuPy: kernels do not know {strange}"
+    return f"CuPy: kernels do not know this {'reduction' if node.kind == REDUCE else 'call'}"
+
+
 def measured(made, arrays):
     """Seconds by the number of the step, and under None those of what is no step; variables keep their values."""
     program = made.program
     kept = [(variable, variable._array.copy("K")) for variable in program.graph.writes]
     try:
         with printing.silence():
-            if isinstance(program, Program):
+            if is_compiled(program):
                 with program.lock:
                     found = program.profile(arrays)
             else:

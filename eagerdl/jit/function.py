@@ -22,13 +22,25 @@ __all__ = ["Function", "function"]
 
 
 def function(
-    func=None, input_signature=None, autograph=True, jit_compile=None, reduce_retracing=False, *, stabilize=False
+    func=None,
+    input_signature=None,
+    autograph=True,
+    jit_compile=None,
+    reduce_retracing=False,
+    *,
+    stabilize=False,
+    capture=False,
 ):
     """Decorates a function of tensors, such as a train step: it is traced once and then runs as a compiled program.
 
     The numbers are those of the undecorated function, bit for bit. The Python code runs again, to be traced, when it is
     called with arguments of another structure, dtype or shape; kernels are compiled for structure and dtype only, so that
-    another batch size compiles nothing. On a GPU, for which there is no compiler yet, functions run eagerly.
+    another batch size compiles nothing.
+
+    On a GPU kernels are CUDA C, and their numbers equal those of eager execution to rounding. Sums, products, quotients, roots,
+    comparisons and casts of one element are the same bits; so are matrix products and whatever else is left to CuPy. Functions such
+    as exp are those of the same CUDA library, compiled without contractions of products and sums. Reductions add up in another
+    order than CuPy's, which depends on sizes alone: the same call gives the same bits at each run and on each GPU.
 
     Args:
         func: the function; None to use it as a decorator with arguments.
@@ -41,6 +53,8 @@ def function(
             Theano was loved for. Where the first form overflows or cancels, values and gradients are right; elsewhere they
             differ by rounding. The same holds in the functions that it calls, and where it runs eagerly. The gradient by
             such a softmax itself is None, since it is no longer on the way, unless a tape watches it.
+        capture: True replays calls on a GPU as one CUDA graph, for steps of many small kernels. A step that draws random numbers,
+            prints, or touches arrays on the CPU cannot be captured, and runs launch by launch after a warning.
 
     Raises:
         ShapeError: when an argument does not fit the input_signature.
@@ -60,8 +74,8 @@ def function(
     """
     if func is None:
         return functools.partial(function, input_signature=input_signature, autograph=autograph, jit_compile=jit_compile,
-                                 reduce_retracing=reduce_retracing, stabilize=stabilize)  # fmt: skip
-    return Function(func, input_signature, autograph, jit_compile, stabilize)
+                                 reduce_retracing=reduce_retracing, stabilize=stabilize, capture=capture)  # fmt: skip
+    return Function(func, input_signature, autograph, jit_compile, stabilize, capture=capture)
 
 
 @functools.cache
@@ -93,15 +107,17 @@ class Bound:
 class Function:
     """A traced function; see `function`."""
 
-    def __init__(self, func, input_signature=None, autograph=True, jit_compile=None, stabilize=False, instance=None):
+    def __init__(self, func, input_signature=None, autograph=True, jit_compile=None, stabilize=False, instance=None,
+                 capture=False):  # fmt: skip
         if not callable(func):
             raise ArgumentError("function", "a function is needed", f"got {type(func).__name__}", "decorate a def")
         self.python_function = func
         self.input_signature = None if input_signature is None else tuple(input_signature)
         self._autograph, self._jit_compile, self._stabilize = autograph, jit_compile, stabilize
+        self._capture = capture
         self._instance = instance  # a weak reference to what a method is bound to
         self._signature = Signature(func)
-        self._eager = False  # set once it was found to use arrays of a GPU
+        self._eager = False  # set once it was found that its shapes depend on elements
         self._concrete, self._traced = {}, 0  # key -> list of ConcreteFunctions that differ in their variables' layouts
         self._bound = weakref.WeakKeyDictionary()
         self._lock = threading.RLock()
@@ -130,8 +146,6 @@ class Function:
         if recording is not None:
             return self._recorded(recording, args, named)
         call = self._call(args, named)
-        if call.on_gpu:
-            return self._by_line(*args, **named)
         for concrete in self._concrete.get(call.key, ()):
             if concrete.fits():
                 try:
@@ -158,8 +172,6 @@ class Function:
         if recording.forward or len(recording.members) > 1:
             return self._converted(*args, **named)
         call = self._call(args, named)
-        if call.on_gpu:
-            return self._by_line(*args, **named)
         found = self._with_gradients.get(call.key)
         if found is None or not found.fits():
             with self._lock:
@@ -170,8 +182,7 @@ class Function:
                             tracing.Trace(self._where), self._where, call, self._converted, self._signature
                         )
                     )
-                except (tracing.VariableMade, tracing.OnGPU) as reason:
-                    self._eager = isinstance(reason, tracing.OnGPU)
+                except tracing.VariableMade:
                     return self._by_line(*args, **named)
                 except NeedsValue as error:  # this number has to be the same at each call
                     self._static.add(error.name)
@@ -213,6 +224,7 @@ class Function:
                     self._jit_compile,
                     self._stabilize,
                     weakref.ref(instance),
+                    self._capture,
                 )
         except TypeError:  # without hash or weak references
             return functools.partial(self, instance)
@@ -243,8 +255,7 @@ class Function:
 
         try:
             results = self._run(run)
-        except (tracing.VariableMade, tracing.OnGPU) as reason:
-            self._eager = isinstance(reason, tracing.OnGPU)
+        except tracing.VariableMade:
             return self._signature.call(self._by_line, call.tree)
         except NeedsValue as error:  # this number has to be the same at each call
             self._static.add(error.name)
@@ -266,6 +277,7 @@ class Function:
                 self._why(call),
                 others,
                 trace.rewrites,
+                self._capture,
             )
             if runs:
                 trace.finish()  # last, so that whatever fails before leaves the variables as they were

@@ -208,11 +208,11 @@ def _only_new_axes(key):
     return all(part is None or part is Ellipsis or part == slice(None) for part in parts)
 
 
-def regions_of(graph, alone=()):
+def regions_of(graph, alone=(), fusible=can_fuse):
     """The regions of a graph, and for each fused node its region.
 
     Calls join the region of what they read where that is possible: one that shares their space, and on which nothing depends that
-    they need from elsewhere. Calls in `alone` join none.
+    they need from elsewhere. Calls in `alone` join none, nor do those for which `fusible` is False.
     """
     regions, home, readers = [], {}, {}
     depends = []  # for each region the set of regions that it needs, itself included, as bits
@@ -247,7 +247,7 @@ def regions_of(graph, alone=()):
         return False
 
     for node in graph.nodes:
-        if node in alone or not can_fuse(node):
+        if node in alone or not fusible(node):
             mask = needs(node)
             for value in node.outputs:
                 outside[value] = mask

@@ -9,6 +9,8 @@ import itertools
 
 import numpy as np
 
+from eagerdl.devices import is_on_gpu
+
 ELEMENTWISE = "elementwise"  # a ufunc, or a cast, of which each element of the result needs one element of each input
 REDUCE = "reduce"  # ufunc.reduce over axes
 VIEW = "view"  # other strides over the same memory
@@ -21,15 +23,24 @@ class Value:
     """An array of the graph.
 
     Args:
-        shape, dtype, strides: how it looks, as NumPy laid it out when the function was traced.
+        shape, dtype, strides: how it looks, as NumPy or CuPy laid it out when the function was traced.
+        gpu: the number of the GPU on which it lives; None for the CPU.
         node: the Node that makes it; None for what comes from outside.
     """
 
-    __slots__ = ("dtype", "name", "node", "shape", "strides")
+    __slots__ = ("dtype", "gpu", "name", "node", "shape", "strides")
 
     def __init__(self, example, node=None, name=""):
         self.shape, self.dtype, self.strides = example.shape, example.dtype, example.strides
         self.node, self.name = node, name
+        if isinstance(example, Value):
+            self.gpu = example.gpu
+        else:
+            self.gpu = example.device.id if is_on_gpu(example) else None
+
+    @property
+    def on_gpu(self):
+        return self.gpu is not None
 
     @property
     def ndim(self):
@@ -152,6 +163,20 @@ class Graph:
             part.constants, part.nodes = dict(self.constants), nodes
         return *parts, saved
 
+    def values(self):
+        """All values, those from outside first."""
+        yield from (*self.inputs, *self.variables.values(), *self.constants)
+        for node in self.nodes:
+            yield from node.outputs
+
+    def gpus(self):
+        """The numbers of the GPUs on which its arrays live."""
+        return {value.gpu for value in self.values()} - {None}
+
+    def is_on_gpu(self):
+        """True if an array of it lives on a GPU."""
+        return bool(self.gpus())
+
     def users(self):
         """For each value the nodes that read it, in order."""
         users = {}
@@ -162,8 +187,7 @@ class Graph:
 
     def named_values(self):
         """Gives every value a short name, for sources and pictures; returns the values in order."""
-        values = [*self.inputs, *self.variables.values(), *self.constants]
-        values += [value for node in self.nodes for value in node.outputs]
+        values = [*self.values()]
         taken = {value.name for value in values}
         names = (name for index in itertools.count() if (name := f"t{index}") not in taken)
         for value in dict.fromkeys(values):

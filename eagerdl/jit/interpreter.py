@@ -1,7 +1,7 @@
-"""`Interpreter`: a graph call by call, with NumPy alone. The numbers are those of the compiled program."""
+"""`Interpreter`: a graph call by call, with NumPy or CuPy alone. The numbers are those of the compiled program."""
 
-import numpy as np
-
+from eagerdl.autograd.dispatch import as_array
+from eagerdl.devices import is_on_gpu
 from eagerdl.errors import TracingError
 from eagerdl.jit.graph import CHECK
 from eagerdl.jit.lines import blame_node, place
@@ -32,7 +32,8 @@ class Interpreter:
         """True if the variables look as they did when it was traced."""
         for variable, value in self.graph.variables.items():
             array = variable._array
-            if array.strides != value.strides or array.shape != value.shape or array.dtype != value.dtype:
+            same = (array.strides, array.shape, array.dtype) == (value.strides, value.shape, value.dtype)
+            if not same or is_on_gpu(array) != value.on_gpu:
                 return False
         return True
 
@@ -57,5 +58,5 @@ class Interpreter:
                     raise ShapeChanged.of(node.label, node.line)
                 known[value] = array
         for variable, value in graph.writes.items():
-            variable._array, variable._now = np.asarray(known[value]), None
-        return [np.asarray(known[value]) for value in graph.outputs]
+            variable._array, variable._now = as_array(known[value]), None
+        return [as_array(known[value]) for value in graph.outputs]

@@ -11,10 +11,12 @@ import threading
 
 import numpy as np
 
+from eagerdl import devices
+from eagerdl.autograd.dispatch import as_array
 from eagerdl.jit import compiler, native
 from eagerdl.jit.instructions import CAREFUL, WORDS, Body, NotDriven, is_dense
 from eagerdl.jit.interpreter import Interpreter
-from eagerdl.jit.program import Program
+from eagerdl.jit.programs import program_for
 from eagerdl.jit.stacks import carried_apart
 
 DRIVER = """def kernel(P):
@@ -60,7 +62,7 @@ CHUNK = 1024  # rows that a loop without a known length collects at a time
 def program_of(graph):
     """A Program of a graph; where none of its kernels must be compiled now, its Interpreter."""
     try:
-        return Program(graph)
+        return program_for(graph)
     except compiler.NotCompiled:
         return Interpreter(graph)
 
@@ -88,7 +90,7 @@ class Loop:
         self.length, self.reverse, self.flag = length, reverse, flag
         self.acts = graph.acts()
         self.lock = threading.Lock()
-        self.driven = self._driven()
+        self.driven = None if graph.is_on_gpu() else self._driven()
         self.program = program_of(graph) if self.driven is None else self.driven.body
 
     @property
@@ -138,10 +140,14 @@ class Loop:
             i += 1
         values = self.graph.outputs[self.carried :]
         collected = [
-            np.stack(column[::-1] if self.reverse else column) if column else np.empty((0, *value.shape), value.dtype)
+            np.stack(column[::-1] if self.reverse else column) if column else self._no_rows(value)
             for column, value in zip(columns, values)
         ]
-        return [*map(np.array, carried), *collected]
+        return [*[as_array(one).copy() for one in carried], *collected]
+
+    @staticmethod
+    def _no_rows(value):
+        return (devices.cupy() if value.on_gpu else np).empty((0, *value.shape), value.dtype)
 
 
 class Driven:
@@ -437,4 +443,4 @@ class Branches:
 
     def __call__(self, index, *arrays):
         chosen = min(max(int(index), 0), len(self.programs) - 1)
-        return list(map(np.asarray, self.programs[chosen](arrays)))
+        return list(map(as_array, self.programs[chosen](arrays)))

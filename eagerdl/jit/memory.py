@@ -4,6 +4,8 @@ import sys
 
 import numpy as np
 
+from eagerdl import devices
+
 ALIGNMENT = 64
 
 
@@ -57,6 +59,13 @@ class Arena:
         self.free = merged
 
 
+def array_at(memory, offset, like):
+    """An array that looks like another one, or like a Value, over memory of the CPU (a buffer) or of a GPU (CuPy's pointer)."""
+    if hasattr(memory, "mem"):
+        return devices.cupy().ndarray(like.shape, like.dtype, memory + offset, like.strides)
+    return np.ndarray(like.shape, like.dtype, memory, offset, like.strides)
+
+
 class Pin:
     """The memory of a variable that programs write in place.
 
@@ -67,13 +76,18 @@ class Pin:
     __slots__ = ("array", "memory")
 
     def __init__(self, array):
-        self.memory = bytearray(max(extent(array.shape, array.strides, array.itemsize), 1))
+        nbytes = max(extent(array.shape, array.strides, array.itemsize), 1)
+        if isinstance(array, np.ndarray):
+            self.memory = bytearray(nbytes)
+        else:
+            with array.device:
+                self.memory = devices.cupy().cuda.alloc(nbytes)
         self.array = self.view(array)
         np.copyto(self.array, array)
 
     def view(self, like):
         """A new array over the memory."""
-        return np.ndarray(like.shape, like.dtype, self.memory, 0, like.strides)
+        return array_at(self.memory, 0, like)
 
 
 _ALONE = 3  # references to the array of a pin that nobody else holds: its variable, the pin, the question
@@ -83,7 +97,8 @@ def pin(variable):
     """The Pin of a variable, which holds its present value."""
     found = variable._pin
     array = variable._array
-    if found is None or found.array.strides != array.strides or found.array.shape != array.shape:
+    if found is None or type(found.array) is not type(array) or (found.array.strides, found.array.shape) != (
+        array.strides, array.shape):  # fmt: skip
         found = variable._pin = Pin(array)
     elif array is not found.array:
         if is_held(variable, found):

@@ -1,7 +1,6 @@
 """`Program`: a graph as a short straight-line program over kernels, library calls and memory laid out in advance."""
 
 import functools
-import heapq
 import math
 import struct
 import threading
@@ -10,29 +9,15 @@ import time
 import numpy as np
 
 from eagerdl.jit import compiler, emit, lowering, native, pool, shares
-from eagerdl.jit.fuse import FULL, regions_of
-from eagerdl.jit.graph import CALL, ELEMENTWISE, REDUCE, VIEW, Value, is_gufunc
+from eagerdl.jit.graph import CALL, VIEW
 from eagerdl.jit.interpreter import Interpreter, ShapeChanged
 from eagerdl.jit.lines import blame
-from eagerdl.jit.memory import Arena, block, extent, is_held, pin
+from eagerdl.jit.memory import Arena, block, extent, pin
+from eagerdl.jit.schedule import Schedule, needs_check, takes_out
 from eagerdl.kernels import threads
 
 
-class Step:
-    """One step of a program: a region, or a call that is not fused."""
-
-    __slots__ = ("node", "outputs", "reads", "region", "source")
-
-    def __init__(self, region=None, node=None):
-        self.region, self.node, self.source = region, node, None
-        self.outputs, self.reads = [], []
-
-    @property
-    def nodes(self):
-        return self.region.nodes if self.region is not None else [self.node]
-
-
-class Program:
+class Program(Schedule):
     """Runs a graph.
 
     Args:
@@ -49,17 +34,7 @@ class Program:
         self.graph, self.threads = graph, threads
         self.lock = threading.Lock()
         self.interpreter = Interpreter(graph)
-        graph.named_values()
-        self.drafts = {}  # region -> its Source as long as nothing is overwritten in place
-        self._make_steps()
-        self._find_lives()
-        self._find_partners()
-        for step in self.steps:
-            if step.region is not None:
-                overwrites = any(value in self.partners for value in step.outputs)
-                step.source = (
-                    emit.source_of(step.region, self.outside, self.partners) if overwrites else self.drafts[step.region]
-                )
+        self._plan()
         self.kernels = {step: compiler.kernel(step.source.text) for step in self.steps if step.region is not None}
         stacks = any(node.function is np.matmul and node.outputs[0].ndim > 2 for node in graph.nodes)
         self.stack = compiler.kernel(shares.STACK) if stacks and threads else None
@@ -67,149 +42,9 @@ class Program:
         self._lay_out()
         self._bind()
 
-    # -- what is done, in order ----------------------------------------------------------------------
-
-    def _make_steps(self):
-        graph = self.graph
-        regions, home = regions_of(graph, self._alone())
-        bad, drafts = set(), self.drafts
-        while True:
-            alone = {node for region in bad for node in region.nodes}
-            self.outside = self._needed_outside({n: r for n, r in home.items() if r not in bad})
-            worse = set()
-            for region in regions:
-                if region not in bad:
-                    try:
-                        drafts[region] = emit.source_of(region, self.outside, {})
-                    except emit.NotEmitted:
-                        worse.add(region)
-            if not worse:
-                break
-            bad |= worse
-        home = {node: region for node, region in home.items() if region not in bad}
-        place = {node: index for index, node in enumerate(graph.nodes)}
-        steps, owner = {}, {}
-        for node in graph.nodes:
-            region = home.get(node)
-            if region is None or (node.kind == VIEW and node.outputs[0] in self.outside):
-                key = node
-            else:
-                key = region
-            if key not in steps:
-                steps[key] = Step(region=key) if key is region else Step(node=node)
-            if key is node:
-                for value in node.outputs:
-                    owner[value] = steps[key]
-            else:
-                owner.setdefault(node.outputs[0], steps[key])
-        self.home = home
-        self.steps = self._ordered([*steps.values()], owner, place, alone)
-
-    def _alone(self):
-        """The calls that are better not fused."""
-        return ()
-
-    def _needed_outside(self, home):
-        """The values of regions that something else reads, with what views of them are made of."""
-        found = set(self.graph.ends())
-        for node in self.graph.nodes:
-            mine = home.get(node)
-            for value in node.inputs:
-                if value.node in home and home[value.node] is not mine:
-                    found.add(value)
-        for node in reversed(self.graph.nodes):
-            if node.kind == VIEW and node in home and node.outputs[0] in found:
-                found.update(node.inputs)
-        return found
-
-    def _ordered(self, steps, owner, place, alone):
-        """Steps after what they read; otherwise in the order of the trace."""
-        waits, followers, check = {}, {}, None
-        for step in steps:
-            before = set()
-            for node in step.nodes:
-                for value in node.inputs:
-                    if step.region is not None and value in step.region.axes:
-                        continue  # views of what it computes, which are steps of their own if others read them
-                    other = owner.get(value)
-                    if other is not None and other is not step:
-                        before.add(other)
-            if step.region is None and step.node.acts:  # these keep their order
-                before.update([check] if check is not None else [])
-                check = step
-            waits[step] = len(before)
-            for other in before:
-                followers.setdefault(other, []).append(step)
-        rank = {step: max(place[node] for node in step.nodes) for step in steps}
-        ready = [(rank[step], index, step) for index, step in enumerate(steps) if not waits[step]]
-        heapq.heapify(ready)
-        ordered, count = [], len(steps)
-        while ready:
-            step = heapq.heappop(ready)[2]
-            ordered.append(step)
-            for other in followers.get(step, ()):
-                waits[other] -= 1
-                if not waits[other]:
-                    count += 1
-                    heapq.heappush(ready, (rank[other], count, other))
-        return ordered
-
-    def _find_lives(self):
-        """For each value the number of the last step that reads it, or a view of it."""
-        self.last, self.roots = {}, {}
-        ends = set(self.graph.ends())
-        for number, step in enumerate(self.steps):
-            if step.region is not None:
-                mine = step.region.axes
-                step.outputs = [v for v in mine if v in self.outside and v.node.kind != VIEW]
-                step.reads = [v for node in step.nodes for v in node.inputs if v not in mine]
-            else:
-                step.outputs, step.reads = [*step.node.outputs], [*step.node.inputs]
-                if step.node.shares:
-                    for value in step.node.outputs:
-                        self.roots[value] = [root for v in step.node.inputs for root in self._roots(v)]
-            for value in step.reads:
-                for root in self._roots(value):
-                    self.last[root] = number
-        for value in ends:
-            for root in self._roots(value):
-                self.last[root] = len(self.steps)
-
-    def _roots(self, value):
-        """The values whose memory `value` may be."""
-        found = self.roots.get(value)
-        return [value] if found is None else [value, *found]
-
-    def _find_partners(self):
-        """Which new values of variables may overwrite the old ones in place."""
-        self.partners = {}
-        number = {value: n for n, step in enumerate(self.steps) for value in step.outputs}
-        owners = {value: variable for variable, value in self.graph.variables.items()}
-        taken = set()
-        for variable, new in self.graph.writes.items():
-            old = self.graph.variables[variable]
-            step = self.steps[number[new]] if new in number else None
-            if step is None or step.region is None or new in taken or new in owners or new.node.kind == VIEW:
-                continue
-            region = step.region
-            fits = (new.strides, new.shape, new.dtype) == (old.strides, old.shape, old.dtype)
-            if not fits or region.level(new) != FULL or region.axes[new] != region.identity:
-                continue
-            if self.last.get(old, -1) > number[new] or not self._is_read_first(region, old, new):
-                continue
-            self.partners[new] = old
-            taken.add(new)
-
-    def _is_read_first(self, region, old, new):
-        """True if the region reads `old` element by element and before it makes `new`, in one phase."""
-        if not any(old in node.inputs for node in region.nodes):
-            return True
-        draft = self.drafts[region]
-        if draft.phases > 1 or draft.blocked:
-            return False
-        first = next(i for i, node in enumerate(region.nodes) if old in node.inputs)
-        axes = {operand.axes for operand in draft.operands if operand.value is old}
-        return axes == {region.axes[new]} and first <= region.nodes.index(new.node)
+    def source_of(self, region, partners):
+        """The Source of a region."""
+        return emit.source_of(region, self.outside, partners)
 
     # -- where things are ------------------------------------------------------------------------------
 
@@ -311,11 +146,6 @@ class Program:
         self.text = "\n    ".join([self.head, *lines]) + "\n"
         self.run = self._made(self.text)
 
-    def _made(self, text, more=()):
-        names = self.names | dict(more)
-        exec(compile(text, "<program>", "exec"), names)
-        return names.pop("step")  # else it and its names would hold each other
-
     def profile(self, arrays, repetitions=10):
         """Runs the program and measures its lines.
 
@@ -350,14 +180,13 @@ class Program:
                 text = f"w{index}"
             self.names[f"v{index}"] = self.arrays[graph.variables[variable]]
             copies.append(f"copyto(v{index}, {text})")
-        results = ", ".join(f"array({self.text_of(value)}, order='K')" for value in graph.outputs)
-        return [*lines, *copies, f"return [{results}]"]
-
-    def text_of(self, value):
-        """The name of a value's array in the text."""
-        if value in self.arrays:
-            self.names[value.name] = self.arrays[value]
-        return value.name
+        results = []
+        for index, value in enumerate(graph.outputs):
+            results.append(f"array({self.text_of(value)}, order='K')")
+            if self._is_overwritten_at_the_end(value):
+                lines.append(f"r{index} = {results[-1]}")
+                results[-1] = f"r{index}"
+        return [*lines, *copies, f"return [{', '.join(results)}]"]
 
     def _kernel_lines(self, number, step):
         kernel, label = self.kernels[step].run, ", ".join(node.label for node in step.nodes if node.kind != VIEW)
@@ -475,30 +304,6 @@ class Program:
                 lines.append(f"if {changed}: raise ShapeChanged.of({node.label!r}, {node.line!r})")
         return [*(lines if node.kind == CALL and needs_check(node) else lines[:1]), *scalars]
 
-    def _call_text(self, node, name):
-        """A call as text, and the names in it."""
-        bound = {name: node.function}
-        args = [self._argument(one, name, bound) for one in node.args]
-        args += [f"{key}={self._argument(one, name, bound)}" for key, one in node.named.items()]
-        return f"{name}({', '.join(args)})", bound
-
-    def _argument(self, tree, name, bound):
-        """An argument of a call as text; what has none gets a name in `bound`."""
-        if isinstance(tree, Value):
-            return self.text_of(tree)
-        if isinstance(tree, tuple) and not hasattr(tree, "_fields"):
-            return "(" + "".join(f"{self._argument(one, name, bound)}, " for one in tree) + ")"
-        if isinstance(tree, list):
-            return "[" + ", ".join([self._argument(one, name, bound) for one in tree]) + "]"
-        if isinstance(tree, slice):
-            return (
-                f"slice({', '.join([self._argument(one, name, bound) for one in (tree.start, tree.stop, tree.step)])})"
-            )
-        if tree is None or tree is Ellipsis or type(tree) in (bool, int, str):
-            return repr(tree) if tree is not Ellipsis else "..."
-        bound[f"{name}_{len(bound)}"] = tree
-        return f"{name}_{len(bound) - 1}"
-
     # -- calls ---------------------------------------------------------------------------------------------
 
     def __call__(self, arrays):
@@ -513,44 +318,6 @@ class Program:
             raise
         finally:
             self.lock.release()
-
-    def fits(self):
-        """True if the variables look as they did when it was traced."""
-        for variable, mine, _ in self.bound:
-            array = variable._array
-            if array is not mine.array:
-                like = mine.array
-                if array.strides != like.strides or array.shape != like.shape or array.dtype != like.dtype:
-                    return False
-        return True
-
-    def _sync(self):
-        """Lets the variables lie where the program expects them."""
-        for variable, mine, written in self.bound:
-            variable._now = None
-            if variable._array is not mine.array:
-                if pin(variable) is not mine:
-                    self._bind()
-                    return
-            elif written and is_held(variable, mine):
-                variable._array = variable._array.copy("K")
-                pin(variable)
-                self._bind()
-                return
-
-
-def needs_check(node):
-    """Calls whose result may be of another shape the next time."""
-    return not (is_gufunc(node.function) or isinstance(node.function, np.ufunc))
-
-
-def takes_out(node):
-    """True for calls that can write into a given array."""
-    if len(node.outputs) != 1 or "out" in node.named:
-        return False
-    if node.kind == REDUCE:
-        return True
-    return isinstance(node.function, np.ufunc) and node.kind in (CALL, ELEMENTWISE)
 
 
 def number_word(number, how):

@@ -7,8 +7,10 @@ that changes bits has no place here: ``x + 0`` stays, because -0 + 0 is 0, and s
 
 import numpy as np
 
+from eagerdl import devices
+from eagerdl.autograd.dispatch import as_array
 from eagerdl.jit.graph import CALL, CHECK, ELEMENTWISE, LOOP, REDUCE, VIEW, Value, replaced, values_in
-from eagerdl.jit.traced import cast
+from eagerdl.jit.traced import cast, copy_of
 
 FOLDABLE = 1 << 16  # elements up to which what depends on constants only is computed once
 
@@ -28,11 +30,11 @@ def rewrite(graph):
             (out,) = node.outputs
             for rule in RULES:
                 answer = rule.apply(node, constants, seen)
-                if isinstance(answer, np.ndarray):
-                    constants[out] = answer
+                if isinstance(answer, Value):
+                    found[out] = answer
                     break
                 if answer is not None:
-                    found[out] = answer
+                    constants[out] = answer
                     break
             else:
                 kept.append(node)
@@ -61,7 +63,13 @@ class Rule:
 
 def _looks_like(value, out):
     """True if a value can stand for another: the same shape, dtype and layout."""
-    return (value.shape, value.dtype, value.strides) == (out.shape, out.dtype, out.strides)
+    same = (value.shape, value.dtype, value.strides) == (out.shape, out.dtype, out.strides)
+    return same and is_on_gpu(value) == is_on_gpu(out)
+
+
+def is_on_gpu(value):
+    """Where an array or a Value lives."""
+    return value.on_gpu if isinstance(value, Value) else devices.is_on_gpu(value)
 
 
 def _constant(node, constants, seen):
@@ -69,7 +77,7 @@ def _constant(node, constants, seen):
         return None
     if not all(value in constants for value in node.inputs):
         return None
-    out = np.asarray(node.run(constants.__getitem__))
+    out = as_array(node.run(constants.__getitem__))
     return out if _looks_like(out, node.outputs[0]) else None
 
 
@@ -112,7 +120,11 @@ def _idle(node, constants, seen):
     x = node.args[0] if node.args else None
     if not isinstance(x, Value) or not _looks_like(x, node.outputs[0]):
         return None
-    if node.function is cast or (node.function is np.array and node.kind == CALL) or node.function is np.positive:
+    if (
+        node.function is cast
+        or (node.function in (np.array, copy_of) and node.kind == CALL)
+        or node.function is np.positive
+    ):
         return x
     return x if node.kind == VIEW and node.function in (np.reshape, np.squeeze, np.ravel, np.broadcast_to) else None
 

@@ -6,6 +6,7 @@ import weakref
 
 import numpy as np
 
+from eagerdl import devices
 from eagerdl.devices import StandIn
 from eagerdl.errors import ArgumentError
 from eagerdl.jit.numbers import Number
@@ -48,25 +49,29 @@ class Call:
         names: where each entry of the key came from, for messages.
     """
 
-    __slots__ = ("arrays", "changing", "key", "names", "on_gpu", "tensors", "tree")
+    __slots__ = ("arrays", "changing", "key", "names", "tensors", "tree")
 
     def __init__(self, where, arguments, changing=()):
         self.arrays, self.tensors, self.tree, self.changing = [], [], arguments, changing
-        self.on_gpu = False  # whether an array lives elsewhere than where programs run
         entries, self.names = [], []
         for name, value in arguments.items():
             self._take(where, name, value, entries)
+        place = devices.current()
+        if place is not devices.CPU:  # where what the function makes will live
+            entries.append(place)
+            self.names.append("the device")
         self.key = tuple(entries)
 
     def _take(self, where, name, x, entries):
         kind = x.__class__
-        if kind is Tensor or kind is np.ndarray or (isinstance(x, Tensor | np.ndarray) and not isinstance(x, Variable)):
+        if kind is Tensor or kind is np.ndarray or is_value(x):
             array = x._array if isinstance(x, Tensor) else to_array(x, where=where)
-            self.on_gpu |= not isinstance(array, np.ndarray)
             self.arrays.append(array)
             self.tensors.append(x if isinstance(x, Tensor) else None)
             layout = None if array.flags.c_contiguous else array.strides
             entry = (kind if isinstance(x, Tensor) else Tensor, array.shape, array.dtype, layout)
+            if array.__class__ is not np.ndarray and devices.is_on_gpu(array):
+                entry = (*entry, devices.device_of(array))
         elif isinstance(x, tuple | list):
             entry = (kind, len(x))
             for i, one in enumerate(x):
@@ -101,7 +106,7 @@ class Call:
     def outline(self):
         """The call without its arguments, which whoever keeps a trace must not keep alive."""
         out = Call.__new__(Call)
-        out.key, out.names, out.changing, out.on_gpu = self.key, self.names, self.changing, self.on_gpu
+        out.key, out.names, out.changing = self.key, self.names, self.changing
         out.arrays, out.tensors, out.tree = [], [], None
         return out
 
@@ -113,7 +118,7 @@ class Call:
     def _rebuild(self, name, x, tensors):
         if isinstance(x, Variable):
             return x
-        if isinstance(x, Tensor | np.ndarray):
+        if is_value(x):
             return next(tensors)
         if type(x) in (int, float) and name in self.changing and abs(x) < LARGE:
             return Number(next(tensors)._array, type(x), name)
@@ -131,10 +136,7 @@ class Call:
 
     def without_sizes(self):
         """The key with ranks in the place of shapes."""
-        return [
-            (entry[0], len(entry[1]), entry[2]) if isinstance(entry, tuple) and len(entry) == 4 else entry
-            for entry in self.key
-        ]
+        return [(entry[0], len(entry[1]), entry[2], *entry[4:]) if is_of_array(entry) else entry for entry in self.key]
 
     def numbers_apart(self, other):
         """The names of the numbers in which this call differs from another key, if it differs in nothing else; else None."""
@@ -147,6 +149,16 @@ class Call:
                     return None
                 found.append(name)
         return found
+
+
+def is_value(x):
+    """True for tensors and arrays, which are other ones at each call."""
+    return (isinstance(x, Tensor | np.ndarray) and not isinstance(x, Variable)) or devices.is_on_gpu(x)
+
+
+def is_of_array(entry):
+    """True for the entry of an array: class, shape, dtype, strides if it is not in C's order, the device if that is a GPU."""
+    return isinstance(entry, tuple) and len(entry) >= 4
 
 
 def is_number(entry):
@@ -261,7 +273,12 @@ class Signature:
 def difference(names, key, other):
     """Says in which argument two keys differ, for retraces."""
     if len(key) != len(other):
-        return "the structure of its arguments changed"
+        placed = devices.Device in (type(key[-1]) if key else None, type(other[-1]) if other else None)
+        return (
+            "the device or the structure of its arguments changed"
+            if placed
+            else "the structure of its arguments changed"
+        )
     for name, mine, theirs in zip(names, key, other):
         if mine != theirs:
             return f"{name} was {_shown(theirs)} and is {_shown(mine)}"
@@ -269,8 +286,9 @@ def difference(names, key, other):
 
 
 def _shown(entry):
-    if isinstance(entry, tuple) and len(entry) == 4:
-        return f"{entry[2]}{list(entry[1])}" + ("" if entry[3] is None else f" with strides {entry[3]}")
+    if is_of_array(entry):
+        layout = "" if entry[3] is None else f" with strides {entry[3]}"
+        return f"{entry[2]}{list(entry[1])}" + layout + "".join(f" on {place}" for place in entry[4:])
     if not isinstance(entry, tuple) or len(entry) != 2:
         return repr(entry)
     kind, what = entry

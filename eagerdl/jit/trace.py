@@ -11,11 +11,12 @@ import threading
 
 import numpy as np
 
+from eagerdl import devices
 from eagerdl.autograd import dispatch
 from eagerdl.errors import NUMPY_FOLDER, PACKAGE_FOLDER, TracingError
 from eagerdl.jit.graph import CALL, CHECK, VIEW, Graph, Node, Value
 from eagerdl.jit.running import current, switch_to
-from eagerdl.jit.traced import Traced, examples, under_way
+from eagerdl.jit.traced import Traced, examples, traced, under_way
 from eagerdl.tensor import Tensor
 from eagerdl.variable import Variable
 
@@ -26,10 +27,6 @@ _running = 0  # traces in all threads
 
 class VariableMade(BaseException):
     """A variable came into being while a function was traced for the first time: this call has to run eagerly."""
-
-
-class OnGPU(BaseException):
-    """A function uses arrays of a GPU, for which no programs are compiled: it has to run eagerly."""
 
 
 class Trace:
@@ -54,7 +51,7 @@ class Trace:
         """A new input."""
         value = Value(array)
         self.graph.inputs.append(value)
-        return Traced(self, array, value)
+        return traced(self, array, value)
 
     def constant(self, array):
         """The Value of an array that is the same at each call."""
@@ -66,14 +63,12 @@ class Trace:
 
     def fresh(self, array):
         """A new array that Python code may fill: its elements are those of a constant until then."""
-        return Traced(self, array, self.constant(array.copy("K")), writable=True)
+        return traced(self, array, self.constant(array.copy("K")), writable=True)
 
     def read(self, variable, array):
         """The variable's value now."""
         found = self.variables.get(variable)
         if found is None:
-            if not isinstance(array, np.ndarray):
-                raise OnGPU
             if not is_packed(
                 array
             ):  # such as a reversed view that was assigned: programs keep variables in blocks of memory
@@ -81,7 +76,7 @@ class Trace:
                 _slots["_array"].__set__(variable, array)
             value = Value(array)
             self.graph.variables[variable] = value
-            found = self.variables[variable] = Traced(self, array, value)
+            found = self.variables[variable] = traced(self, array, value)
         return found
 
     def write(self, variable, array):
@@ -89,7 +84,7 @@ class Trace:
         if variable not in self.variables:
             self.read(variable, _slots["_array"].__get__(variable))
         if not isinstance(array, Traced):
-            array = Traced(self, array, self.constant(array))
+            array = traced(self, array, self.constant(array))
         array = self.own(array)
         array.writable = False
         self.variables[variable] = array
@@ -116,7 +111,7 @@ class Trace:
         """Nested arguments with Values in the place of arrays."""
         if isinstance(tree, Traced):
             return self.own(tree).value
-        if isinstance(tree, np.ndarray):
+        if isinstance(tree, np.ndarray) or devices.is_on_gpu(tree):
             return self.constant(tree)
         if isinstance(tree, tuple):
             new = [self.encode(one) for one in tree]
@@ -140,12 +135,12 @@ class Trace:
         """
         node = Node(kind, function, self.encode(args), self.encode(named), user_line(), label)
         several = node.several = isinstance(result, tuple | list)
-        arrays = [one if isinstance(one, np.ndarray) else np.asarray(one) for one in (result if several else (result,))]
+        arrays = [*map(dispatch.as_array, result if several else (result,))]
         plain = isinstance(result, bool | int | float | str) and not isinstance(result, np.generic)
         if plain or any(array.dtype.kind not in "biufcV" for array in arrays):
             raise TracingError.at("only arrays can be traced", f"{node.label} gave {type(result).__name__}", "use ops")
         sources = [one for one in leaves(args) if isinstance(one, Traced)]
-        views = node.shares = any(np.may_share_memory(array, x.example) for array in arrays for x in sources)
+        views = node.shares = any(may_share_memory(array, x.example) for array in arrays for x in sources)
         if kind == VIEW and not views:
             node.kind = CALL
         if views:
@@ -153,7 +148,7 @@ class Trace:
                 x.writable = False
         node.outputs = tuple([Value(array, node) for array in arrays])
         self.graph.nodes.append(node)
-        made = [Traced(self, array, value, not views) for array, value in zip(arrays, node.outputs)]
+        made = [traced(self, array, value, not views) for array, value in zip(arrays, node.outputs)]
         if several:
             return tuple(made) if isinstance(result, tuple) else made
         return made[0]
@@ -195,6 +190,11 @@ class Trace:
         """Lets go of what only the trace needed: its arrays refer to it, so that all would wait for the garbage collector."""
         self.alive = False
         self.variables, self.memos, self.known = {}, {}, {}
+
+
+def may_share_memory(a, b):
+    """True if two arrays may be the same memory."""
+    return devices.is_on_gpu(a) == devices.is_on_gpu(b) and bool(np.may_share_memory(a, b))
 
 
 def is_packed(array):

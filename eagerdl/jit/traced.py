@@ -5,19 +5,22 @@ the real array too, so that a traced function runs while it is traced: shapes, d
 never guessed. What depends on the elements themselves is refused, since the next call will have others.
 """
 
+import functools
 import importlib
+import sys
+import types
 
 import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
-from eagerdl.devices import StandIn
+from eagerdl.devices import StandIn, StandInOnCPU, is_on_gpu
 from eagerdl.errors import TracingError
 from eagerdl.jit.graph import CALL, ELEMENTWISE, REDUCE, VIEW, is_gufunc
 from eagerdl.jit.running import current
 
 
 class Traced(NDArrayOperatorsMixin, StandIn):
-    """An array of a trace.
+    """An array of a trace; `traced` makes one.
 
     Args:
         trace: the Trace that it belongs to.
@@ -43,6 +46,7 @@ class Traced(NDArrayOperatorsMixin, StandIn):
     itemsize = property(lambda self: self.example.itemsize)
     nbytes = property(lambda self: self.example.nbytes)
     flags = property(lambda self: self.example.flags)
+    device = property(lambda self: self.example.device)
 
     def __len__(self):
         return len(self.example)
@@ -65,6 +69,7 @@ class Traced(NDArrayOperatorsMixin, StandIn):
 
     __array__ = __bool__ = __float__ = __int__ = __index__ = __complex__ = __contains__ = __hash__ = _refuse
     item = tolist = tobytes = sort = partition = fill = put = resize = tofile = dump = itemset = _refuse
+    get = _refuse  # CuPy's way to the CPU
     flat = ctypes = data = __array_interface__ = property(_refuse)
 
     # -- NumPy's protocols ------------------------------------------------------------------------
@@ -152,11 +157,11 @@ class Traced(NDArrayOperatorsMixin, StandIn):
 
     def clip(self, min=None, max=None, out=None):
         if min is None or max is None:
-            return self._into(out, call(np.ndarray.clip, (self, min, max), {}))
+            return self._into(out, call(type(self.example).clip, (self, min, max), {}))
         return self._into(out, call(CLIP, (self, min, max), {}, ELEMENTWISE))
 
     def copy(self, order="C"):
-        return call(np.array, (self,), {"order": order, "copy": True})
+        return copied(self, order)
 
     def conj(self):
         return self if self.dtype.kind != "c" else call(np.conjugate, (self,), {}, ELEMENTWISE)
@@ -165,6 +170,71 @@ class Traced(NDArrayOperatorsMixin, StandIn):
 
     T = property(transpose)
     mT = property(lambda self: self.swapaxes(-1, -2))
+
+
+class TracedModule:
+    """A module of CuPy for arrays of which some are traced.
+
+    CuPy's own functions would not take a `Traced`. NumPy's of the same name does, by NumPy's protocols, and calls CuPy's on the
+    example.
+
+    Args:
+        theirs: CuPy's module.
+        ours: NumPy's, None if it has none.
+    """
+
+    def __init__(self, theirs, ours):
+        self._theirs, self._ours = theirs, ours
+
+    def __getattr__(self, name):
+        theirs, ours = getattr(self._theirs, name), getattr(self._ours, name, None)
+        if isinstance(theirs, types.ModuleType):
+            return TracedModule(theirs, ours)
+        if isinstance(theirs, type) or not callable(theirs):
+            return theirs
+
+        def function(*args, **named):
+            return (theirs if ours is None or not any_traced((args, named)) else ours)(*args, **named)
+
+        return function
+
+
+@functools.cache
+def module_of_gpu():
+    """What `devices.module_of` gives for a traced array on a GPU."""
+    return TracedModule(sys.modules["cupy"], np)
+
+
+def any_traced(tree):
+    """True if a Traced is among nested arguments."""
+    if isinstance(tree, dict):
+        tree = tuple(tree.values())
+    return any(map(any_traced, tree)) if isinstance(tree, tuple | list) else isinstance(tree, Traced)
+
+
+class TracedOnCPU(Traced, StandInOnCPU):
+    """A NumPy array of a trace."""
+
+    __slots__ = ()
+
+
+class TracedOnGPU(Traced):
+    """A CuPy array of a trace."""
+
+    __slots__ = ()
+    array_module = property(lambda self: module_of_gpu())
+
+    def __cupy_override_elementwise_kernel__(self, kernel, *inputs, **named):
+        """Takes the place of a ufunc of CuPy's own, such as erf; kernels that write into their arguments are not traced."""
+        if named or type(kernel).__name__ != "ufunc" or kernel.nout != 1:
+            self._refuse()
+        name = kernel.__name__.removeprefix("cupyx_scipy_special_").removeprefix("cupy_")
+        return call(kernel, inputs, named, ELEMENTWISE, label=name)
+
+
+def traced(trace, example, value, writable=False):
+    """The Traced for an array, wherever it lives."""
+    return (TracedOnGPU if is_on_gpu(example) else TracedOnCPU)(trace, example, value, writable)
 
 
 CLIP = importlib.import_module("numpy._core.umath").clip  # the ufunc behind np.clip
@@ -203,9 +273,11 @@ def _reducing(ufunc, typed):
     return typed_method if typed else method
 
 
-def _calling(function):
-    """A method that stays a call of NumPy's own."""
-    return lambda self, *args, out=None, **named: self._into(out, call(function, (self, *args), named))
+def _calling(name):
+    """A method that stays a call of NumPy's own, or of CuPy's."""
+    return lambda self, *args, out=None, **named: self._into(
+        out, call(getattr(type(self.example), name), (self, *args), named)
+    )
 
 
 for _name in ("swapaxes", "squeeze", "ravel", "diagonal"):
@@ -218,7 +290,7 @@ for _name, _ufunc, _typed in (("sum", np.add, True), ("prod", np.multiply, True)
     setattr(Traced, _name, _reducing(_ufunc, _typed))
 for _name in ("argmax", "argmin", "argsort", "argpartition", "choose", "compress", "cumprod", "cumsum", "dot", "flatten", "mean",
               "nonzero", "repeat", "round", "searchsorted", "std", "take", "var"):  # fmt: skip
-    setattr(Traced, _name, _calling(getattr(np.ndarray, _name)))
+    setattr(Traced, _name, _calling(_name))
 
 
 # -- the calls that nodes make ----------------------------------------------------------------------
@@ -227,6 +299,18 @@ for _name in ("argmax", "argmin", "argsort", "argpartition", "choose", "compress
 def cast(x, dtype):
     """`x` with another dtype, a new array in any case."""
     return x.astype(dtype)
+
+
+def copied(x, order):
+    """A node for a copy of `x`."""
+    if isinstance(x, TracedOnGPU):  # np.array would not take it
+        return call(copy_of, (x,), {"order": order})
+    return call(np.array, (x,), {"order": order, "copy": True})
+
+
+def copy_of(x, order="C"):
+    """A copy of `x`."""
+    return x.copy(order)
 
 
 def view_as(x, dtype):
@@ -249,7 +333,27 @@ def with_items(x, key, value):
 def reduce(ufunc, x, axis, dtype=None, keepdims=False, **named):
     """A node for ``ufunc.reduce``."""
     named = {"axis": axis, "dtype": dtype, "keepdims": bool(keepdims), **named}
-    return call(ufunc.reduce, (x,), named, REDUCE, label=f"{ufunc.__name__}.reduce")
+    function = Reduction(ufunc) if isinstance(x, TracedOnGPU) else ufunc.reduce
+    return call(function, (x,), named, REDUCE, label=f"{ufunc.__name__}.reduce")
+
+
+REDUCING_METHODS = {np.add: "sum", np.multiply: "prod", np.maximum: "max", np.minimum: "min", np.logical_and: "all",
+                    np.logical_or: "any"}  # fmt: skip
+
+
+class Reduction:
+    """``ufunc.reduce`` of arrays on a GPU, which CuPy has as methods."""
+
+    __slots__ = ("__self__", "method")
+
+    def __init__(self, ufunc):
+        self.__self__, self.method = ufunc, REDUCING_METHODS.get(ufunc)
+
+    def __call__(self, x, axis=0, dtype=None, keepdims=False, out=None, **named):
+        if self.method is None or named:
+            return self.__self__.reduce(x, axis=axis, dtype=dtype, keepdims=keepdims, out=out, **named)
+        typed = {"dtype": dtype} if self.method in ("sum", "prod") else {}
+        return getattr(x, self.method)(axis=axis, out=out, keepdims=keepdims, **typed)
 
 
 def call(function, args, named, kind=CALL, label=None):

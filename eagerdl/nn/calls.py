@@ -10,7 +10,7 @@ import weakref
 
 import numpy as np
 
-from eagerdl.devices import StandIn
+from eagerdl.devices import StandIn, StandInOnCPU
 from eagerdl.jit import trace as tracing
 from eagerdl.jit.traced import call
 from eagerdl.tensor import from_array
@@ -85,7 +85,7 @@ def checked(function, array):
     """
     if isinstance(array, np.ndarray):
         function(array)
-    elif isinstance(array, StandIn):
+    elif isinstance(array, StandInOnCPU):
         tracing.current().check(function, (array,))
 
 
