@@ -104,9 +104,8 @@ def test_keys_depend_on_source_vocabulary_versions_and_processor(monkeypatch):
 
 
 def test_the_vocabulary_is_that_of_the_sources():
-    text = b"".join(
-        (pathlib.Path(compiler.__file__).parent / name).read_bytes() for name in ("intrinsics.py", "compiler.py")
-    )
+    folder = pathlib.Path(compiler.__file__).parent
+    text = b"".join((folder / name).read_bytes() for name in ("intrinsics.py", "formulas.py", "compiler.py"))
     assert compiler.vocabulary() == hashlib.sha256(text).hexdigest()
 
 
