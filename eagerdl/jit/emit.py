@@ -13,6 +13,9 @@ from eagerdl.jit.fuse import COLUMN, FULL, ROW, reduction_kind
 from eagerdl.jit.graph import REDUCE, VIEW, Value
 
 BLOCK = 1024  # elements of a row that are worked on at once where no reduction needs all of them
+LINE = 64  # bytes of a cache line
+TILE = 16  # rows of what lies column by column that are gathered at once: a cache line of float32
+OUTER, INNER = ("from", "to"), ("begin", "end")  # words that say which part of a loop is run
 SCRATCH = 31  # the scope of buffers; outputs have those from 0 on
 
 
@@ -51,9 +54,10 @@ class Source:
         slots: how many rows of buffer it needs.
         phases: how many inner loops a row takes.
         blocked: whether rows are worked on in blocks.
+        cut: what may be computed at the same time, as the words of the table that say from where to where; None for nothing.
     """
 
-    __slots__ = ("blocked", "groups", "operands", "outputs", "phases", "region", "slots", "text", "words")
+    __slots__ = ("blocked", "cut", "groups", "operands", "outputs", "phases", "region", "slots", "text", "words")
 
 
 class NotEmitted(Exception):
@@ -149,11 +153,12 @@ class _Emitter:
             if region.level(value) == FULL and operand.inner == "0":
                 operand.inner = "1"  # a row of one element
         self._plan_phases()
+        self._find_cut()
         text = self._text()
         made = Source()
         made.text, made.words, made.groups, made.region = text, self.words, self.groups, region
         made.operands, made.outputs = [*self.operands.values()], [*self.out.values()]
-        made.slots, made.blocked, made.phases = self.slots, self.blocked, self.count
+        made.slots, made.blocked, made.phases, made.cut = self.slots, self.blocked, self.count, self.cut
         return made
 
     def _find_operands(self):
@@ -218,12 +223,21 @@ class _Emitter:
         # Formulas are long, and vector code only if what they read lies side by side.
         formula = any(self._is_formula(node) for node in self.nodes)
         self.gathered = [one for one in self.operands.values() if formula and one.inner == "s"]
-        called = {o for o in self.out if self._is_called(o)}
-        self.blocked = self.region.row is None and bool(self.needs_memory or called or self.gathered)
+        parts = bool(self.needs_memory or {o for o in self.out if self._is_called(o)}) and self.region.row is None
+        self.tiled = not parts and all(self._is_by_columns(one) for one in self.gathered)
+        self.blocked = parts or (self.region.row is None and bool(self.gathered) and not self.tiled)
 
     def _is_called(self, value):
         node = value.node
         return node.kind == REDUCE or lowering.lowered(node).expression is None
+
+    def _find_cut(self):
+        """Rows, or elements, may be computed at the same time; where rows are added up, columns, unless these are too."""
+        one_row = self.region.row is not None and len(self.groups) == 1
+        self.cut = None if one_row else OUTER
+        if self.region.columns and not self.region.outer:
+            rows = any(node.kind == REDUCE and reduction_kind(node)[0] == ROW for node in self.nodes)
+            self.cut = None if rows or self.gathered else INNER
 
     def _is_formula(self, node):
         low = None if node.kind == REDUCE else lowering.lowered(node)
@@ -262,6 +276,8 @@ class _Emitter:
                 say(1, f"{operand.name}_{index} = word(P, {self.word('step', operand, index)})")
             if operand.inner == "s":
                 say(1, f"{operand.name}_s = word(P, {self.word('step', operand, len(groups) - 1)})")
+        if self.cut == INNER:
+            say(1, f"begin, end = word(P, {self.word(INNER[0])}), word(P, {self.word(INNER[1])})")
         self.buffer = self.word("buffer")
         say(1, f"buffer, slot = word(P, {self.buffer}), word(P, {self.word('slot')})")
         self._numbers()
@@ -281,7 +297,8 @@ class _Emitter:
         if len(groups) - 1 == self.outer:
             self._zero_columns(depth)
         whole = len(groups) == 1 and self.region.row is None
-        say(depth, f"begin, end = {'first, last' if whole else '0, n'}")
+        if self.cut != INNER:
+            say(depth, f"begin, end = {'first, last' if whole else '0, n'}")
         if self.blocked:
             say(depth, "start = begin")
             say(depth, "while start < end:")
@@ -306,11 +323,41 @@ class _Emitter:
     def _gather(self, operand, depth):
         """Copies what an operand holds for a row, or a block of it, to the buffer."""
         name, size = lowering.NAMES[operand.value.dtype], operand.value.dtype.itemsize
+        if self.tiled:
+            self._gather_tile(operand, name, size, depth)
+            return
         self.place[operand] = (f"(buffer + {self.slots} * slot)", SCRATCH)
         self.slots += 1
         self.say(depth, "for j in range(m):")
         load = f"load_{name}{self._but(operand)}({self.at[operand]}, (start + j) * {operand.name}_s)"
         self.say(depth + 1, f"store_{name}_{SCRATCH}({self.place[operand][0]}, j * {size}, {load})")
+
+    def _is_by_columns(self, operand):
+        """True if rows that follow each other lie side by side, so that a cache line has elements of many of them."""
+        steps = operand.steps(operand.value, len(self.region.shape))
+        return (
+            len(self.groups) > 1 and step_of(self.region.shape, steps, self.groups[-2]) == operand.value.dtype.itemsize
+        )
+
+    def _gather_tile(self, operand, name, size, depth):
+        """Copies what an operand holds for `TILE` rows to the buffer, at the first one of them."""
+        last = len(self.groups) - 2
+        index, begin, end = f"i{last}", "first" if last == 0 else "0", "last" if last == 0 else f"n{last}"
+        tile = f"(buffer + {self.slots} * slot)"
+        # Rows a power of two apart would fight for the same lines of the cache.
+        self.place[operand] = (f"({tile} + ({index} - {begin}) % {TILE} * (slot + {LINE}))", SCRATCH)
+        self.slots += TILE + 1
+        load = f"load_{name}{self._but(operand)}({self.at[operand]}, r * {size} + j * {operand.name}_s)"
+        store = f"store_{name}_{SCRATCH}({tile}, r * (slot + {LINE}) + j * {size}, {load})"
+        self.say(depth, f"if ({index} - {begin}) % {TILE} == 0:")
+        self.say(depth + 1, f"if {index} + {TILE} <= {end}:")
+        self.say(depth + 2, "for j in range(n):")
+        self.say(depth + 3, f"for r in range({TILE}):")
+        self.say(depth + 4, store)
+        self.say(depth + 1, "else:")
+        self.say(depth + 2, "for j in range(n):")
+        self.say(depth + 3, f"for r in range({end} - {index}):")
+        self.say(depth + 4, store)
 
     def _overwritten(self, operand):
         """The operand that an output overwrites in place; None for outputs with memory of their own."""
@@ -367,7 +414,7 @@ class _Emitter:
         for value, operand in self.out.items():
             if self._level(value) == COLUMN:
                 name, start = lowering.NAMES[value.dtype], lowering.start(value.node)
-                self.say(depth, "for j in range(n):")
+                self.say(depth, f"for j in range({'begin, end' if self.cut == INNER else 'n'}):")
                 at = f"{self._sums_at(operand)}, {self._offset(operand, name)}"
                 self.say(depth + 1, f"store_{name}_{self._scope(value)}({at}, as_{name}({start}))")
 

@@ -80,17 +80,13 @@ class Program(Schedule):
         n = 1
         for axis in inner:
             n *= step.region.shape[axis]
-        return max(n, 1) * 8
+        return max(n * 8, emit.TILE * emit.LINE)
 
     def _parts(self, step):
         """In how many parts a kernel runs at the same time: by what it has to move and to compute."""
         source, region = step.source, step.region
-        if (
-            not self.threads
-            or (region.columns and not region.outer)
-            or (region.row is not None and len(source.groups) == 1)
-        ):
-            return 1  # sums over all rows are one after another
+        if not self.threads or source.cut is None:
+            return 1
         moved = sum(self._bytes(one.value) for one in (*source.operands, *source.outputs))
         calls = sum(word[0] == "code" for word in source.words)
         formulas = sum(source.text.count(f"{ufunc.__name__}_f4(") for ufunc in lowering.FORMULAS)
@@ -217,6 +213,10 @@ class Program(Schedule):
                 word = 0
             elif kind == "to":
                 word = sizes[0] if len(sizes) > 1 or region.row is None else 1
+            elif kind == "begin":
+                word = 0
+            elif kind == "end":
+                word = sizes[-1]
             elif kind == "size":
                 word = sizes[rest[0]]
             elif kind == "address":
@@ -243,21 +243,21 @@ class Program(Schedule):
             words.append(word)
         table = np.array([w if -(2**63) <= w < 2**63 else w - 2**64 for w in words], np.int64)
         parts = 1 if patches else self._parts(step)
-        tables = [table] if parts == 1 else self._shares(step, table, sizes[0], parts)
+        tables = [table] if parts == 1 else self._shares(step, table, parts)
         self.tables += tables
         self.addresses += [(one, index, value) for one in tables for index, value in places]
         return tables, patches
 
-    def _shares(self, step, table, size, parts):
-        """Tables by which the outermost loop of a kernel, which is so long, is run in parts."""
-        kinds = [word[0] for word in step.source.words]
-        share = -(-size // parts)
-        if step.source.blocked:
-            share = -(-share // emit.BLOCK) * emit.BLOCK
-        buffer, tables = step.source.slots * self._slot_bytes(step), []
+    def _shares(self, step, table, parts):
+        """Tables by which a kernel is run in parts."""
+        source, kinds = step.source, [word[0] for word in step.source.words]
+        begin, end = [kinds.index(word) for word in source.cut]
+        size, unit = table[end], emit.BLOCK if source.blocked else emit.LINE if source.cut == emit.INNER else 1
+        share = -(-size // (parts * unit)) * unit
+        buffer, tables = source.slots * self._slot_bytes(step), []
         for part in range(parts):
             mine = table.copy()
-            mine[kinds.index("from")], mine[kinds.index("to")] = min(part * share, size), min((part + 1) * share, size)
+            mine[begin], mine[end] = min(part * share, size), min((part + 1) * share, size)
             mine[kinds.index("buffer")] += part * buffer
             tables.append(mine)
         return tables

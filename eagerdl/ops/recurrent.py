@@ -205,10 +205,11 @@ def _lstm_backward(saved, h, dh, gout, recurrent, rest):
     return (dh, dc), dz, dz, xp.matmul(_rows(h[:-1]).T, _rows(dz))
 
 
-def _lstm_forward_traced(z, states, turned, scales):
+def _lstm_forward_traced(z, states, turned, scales, bias):
     """All states, gates, cells and their tanh, as a loop of the trace under way."""
 
     def step(h, c, z):
+        z = z if bias is None else np.add(z, bias)
         gates, cell, bent, h = _lstm_cell(z, _product(np, h, turned), c, scales)
         return [h, cell], [gates, cell, bent, h]
 
@@ -404,17 +405,17 @@ def _recurrent(xs, layout):
     scales = _scales(network, units, given.x.dtype, xp)
     z = xp.matmul(_rows(given.x), given.kernel * scales)
     turned = (given.recurrent * scales).T.copy("C")
-    late = None
-    if given.bias is not None:
-        bias = given.bias
+    z, late, bias = z.reshape(steps, batch, len(scales)), None, given.bias
+    if bias is not None:
         if network.reset_after:
             late = bias[1, 2 * units :]
             bias = xp.concatenate([bias[0, : 2 * units] + bias[1, : 2 * units], bias[0, 2 * units :]])
-        z += bias * scales
-    z = z.reshape(steps, batch, len(scales))
+        bias = bias * scales
     if network.traced is not None and given.mask is None and isinstance(z, devices.StandIn):
-        h, *saved = network.traced[0](z, given.states, turned, scales)
+        h, *saved = network.traced[0](z, given.states, turned, scales, bias)
         return _results(network, h, saved, dtype)
+    if bias is not None:
+        z += bias
     h = xp.empty((steps + 1, batch, units), given.x.dtype)
     h[0] = given.states[0]
     rest = Rest(xp, network, given.mask, given.states[-1], scales, late)
