@@ -8,10 +8,14 @@ All arrays of a body stand still. Where a table or an instruction holds the addr
 `loops` can let it move along an axis.
 """
 
+import collections
+import itertools
+import operator
+
 import numpy as np
 
 from eagerdl.jit import compiler, lowering, native, pool
-from eagerdl.jit.fuse import FULL, is_row_major
+from eagerdl.jit.fuse import FULL, can_fuse, is_row_major
 from eagerdl.jit.graph import ELEMENTWISE, LOOP, VIEW, Value
 from eagerdl.jit.lowering import NAMES
 from eagerdl.jit.memory import block
@@ -42,6 +46,7 @@ class Body(Program):
     Attributes:
         code: the instructions, an array of six words for each.
         addresses: (table, index, value) for each word that holds the address of a value.
+        inside: value -> what it is a part of, and the place of its memory there, as an index.
         moveable: values that are written through `addresses` only, so that they may lie elsewhere at each run.
 
     Raises:
@@ -52,7 +57,46 @@ class Body(Program):
         self.renewed, self.collected = renewed, collected
         if graph.variables or any(not is_dense(value) for value in (*graph.inputs, *graph.outputs)):
             raise NotDriven
+        self.inside = {}
         super().__init__(graph, threads=pool.pool() is not None)
+
+    # -- parts that are written where they belong ---------------------------------------------------
+
+    def _make_steps(self):
+        self._find_parts()
+        super()._make_steps()
+        if any(part.node not in self.home for part in self.inside):
+            for part in self.inside:
+                part.strides = dense_strides(part)
+            self.inside = {}
+            super()._make_steps()
+
+    def _find_parts(self):
+        """Which values are nothing but parts of a concatenation, so that kernels write them there."""
+        alone, readers = self._alone(), collections.Counter(one for node in self.graph.nodes for one in node.inputs)
+        readers.update(self.graph.outputs)
+        for node in self.graph.nodes:
+            found = concatenated(node)
+            if found is None or not is_dense(node.outputs[0]):
+                continue
+            (out,), (parts, axis) = node.outputs, found
+            if all(isinstance(part, Value) and part.node is not None and readers[part] == 1 and part.dtype == out.dtype
+                   and part.node.kind == ELEMENTWISE and part.node not in alone and can_fuse(part.node)
+                   for part in parts):  # fmt: skip
+                stop = 0
+                for part in parts:
+                    start, stop = stop, stop + part.shape[axis]
+                    self.inside[part] = (out, (slice(None),) * axis + (slice(start, stop),))
+                    part.strides = out.strides
+
+    def _find_lives(self):
+        super()._find_lives()
+        self.roots |= {part: [out] for part, (out, _) in self.inside.items()}
+
+    def _home_of(self, value):
+        return self.inside[value][0] if value in self.inside else value
+
+    # -- what is fused ----------------------------------------------------------------------------------
 
     def _alone(self):
         """Calls of ufunc loops on what is broadcast along short rows: one call for all rows takes less than one for each."""
@@ -121,6 +165,7 @@ class Body(Program):
                 raise NotDriven
             self.arrays[value] = np.ndarray(value.shape, value.dtype, self.block, offset, value.strides)
         self.arrays |= {new: self.arrays[old] for new, old in self.partners.items()}
+        self.arrays |= {part: self.arrays[out][place] for part, (out, place) in self.inside.items()}
         self.code, self.addresses, self.moveable, self.inner = [], [], set(), []
         for step in self.steps:
             if step.region is not None:
@@ -331,16 +376,28 @@ def _matmul(body, node):
 
 def _concatenate(body, node):
     """Each part is copied to its slice of the result."""
-    (parts, *axis), (out,) = node.args, node.outputs
-    axis = axis[0] if axis else node.named.get("axis", 0)
-    if axis is None or set(node.named) - {"axis"}:
+    found, (out,) = concatenated(node), node.outputs
+    if found is None:
         raise NotDriven
+    parts, axis = found
+    if parts[0] in body.inside:
+        body.moveable.add(out)
+        return
     whole, start = body.place(out)[1], 0
     for part in parts:
         given = body.place(part)
         stop = start + given[1].shape[axis]
         body.copy((out, np.moveaxis(np.moveaxis(whole, axis, 0)[start:stop], 0, axis)), given)
         start = stop
+
+
+def concatenated(node):
+    """The parts that a call of np.concatenate puts together, and along which axis; None for another call."""
+    if node.function is not np.concatenate or set(node.named) - {"axis"}:
+        return None
+    parts, *axis = node.args
+    axis = axis[0] if axis else node.named.get("axis", 0)
+    return None if axis is None else (parts, axis % node.outputs[0].ndim)
 
 
 def _stack(body, node):
@@ -453,6 +510,12 @@ WRITERS = {
 }  # fmt: skip
 
 # -- layouts ------------------------------------------------------------------------------------------------
+
+
+def dense_strides(value):
+    """The strides of what lies row by row, without gaps."""
+    steps = itertools.accumulate((*value.shape[:0:-1],), operator.mul, initial=value.dtype.itemsize)
+    return tuple(steps)[::-1]
 
 
 def is_dense(value):

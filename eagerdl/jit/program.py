@@ -55,8 +55,8 @@ class Program(Schedule):
         for value in self.graph.inputs:
             self.offsets[value] = arena.take(self._bytes(value))
         for number, step in enumerate(self.steps):
-            for value in step.outputs:
-                if value in self.partners or not self._is_static(step, value):
+            for value in dict.fromkeys(map(self._home_of, step.outputs)):
+                if value in self.partners or value in self.offsets or not self._is_static(step, value):
                     continue
                 self.offsets[value] = arena.take(self._bytes(value))
                 end = self.last.get(value, number)
@@ -69,6 +69,10 @@ class Program(Schedule):
             for value in dying.pop(number, ()):
                 arena.give_back(self.offsets[value], self._bytes(value))
         self.arena_bytes = arena.size
+
+    def _home_of(self, value):
+        """The value in whose memory a value lies: its own."""
+        return value
 
     def _bytes(self, value):
         return extent(value.shape, value.strides, value.dtype.itemsize)
