@@ -14,7 +14,7 @@ import operator
 
 import numpy as np
 
-from eagerdl.jit import compiler, lowering, native, pool
+from eagerdl.jit import compiler, copies, lowering, native, pool
 from eagerdl.jit.fuse import FULL, can_fuse, is_row_major
 from eagerdl.jit.graph import ELEMENTWISE, LOOP, VIEW, Value
 from eagerdl.jit.lowering import NAMES
@@ -26,7 +26,6 @@ from eagerdl.ops import indexing
 KERNEL, UFUNC, COPY, CAREFUL, MOVE_1, MOVE_4, MOVE_8 = range(7)
 WORDS = 6  # of an instruction
 ADDRESS = 1  # the word of a copy that holds where it goes; the next one holds where it comes from
-RANK = 4  # axes that a strided copy has at most
 SHORT = 256  # elements of a row for which calling a loop costs about as much as what it computes
 CACHED = 1 << 16  # bytes that are still near when they are read again
 
@@ -243,11 +242,10 @@ class Body(Program):
                 (words, ADDRESS + i, value) for i, (value, _) in enumerate((target, source)) if value is not None
             ]
             return words
-        axes = joined(to, given)
-        if len(axes) > RANK or to.itemsize not in (1, 2, 4, 8):
+        axes = copies.axes_of(to, given)
+        if axes is None:
             raise NotDriven
-        axes = [(1, 0, 0)] * (RANK - len(axes)) + axes
-        self.call(copy_source(f"u{to.itemsize}"), target, source, *[word for axis in axes for word in axis])
+        self.call(copies.source_of(to.itemsize), target, source, *axes)
         return None
 
     def place(self, value):
@@ -262,21 +260,6 @@ class Body(Program):
 
 CALL_LOOP = """def kernel(P):
     loop_2(word(P, 0), word(P, 1), word(P, 2), (word(P, 3), word(P, 5), word(P, 4), word(P, 6)))
-"""
-
-
-def copy_source(name):
-    """A copy of elements of one dtype between arrays of any strides."""
-    return f"""def kernel(P):
-    a, b = word(P, 0), word(P, 1)
-    n, a_s, b_s = word(P, 11), word(P, 12), word(P, 13)
-    for i in range(word(P, 2)):
-        for j in range(word(P, 5)):
-            for k in range(word(P, 8)):
-                to = a + i * word(P, 3) + j * word(P, 6) + k * word(P, 9)
-                given = b + i * word(P, 4) + j * word(P, 7) + k * word(P, 10)
-                for m in range(n):
-                    store_{name}_0(to, m * a_s, load_{name}(given, m * b_s))
 """
 
 
@@ -521,16 +504,3 @@ def dense_strides(value):
 def is_dense(value):
     """True for what is row-major and has elements."""
     return is_row_major(value) and value.size > 0
-
-
-def joined(to, given):
-    """The axes of two arrays of one shape as (size, step, step), those that are one for both joined, outer ones first."""
-    axes = []
-    for n, a, b in zip(to.shape, to.strides, given.strides):
-        if n == 1:
-            continue
-        if axes and axes[-1][1:] == (n * a, n * b):
-            axes[-1] = (axes[-1][0] * n, a, b)
-        else:
-            axes.append((n, a, b))
-    return axes

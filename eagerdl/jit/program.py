@@ -8,7 +8,7 @@ import time
 
 import numpy as np
 
-from eagerdl.jit import compiler, emit, lowering, native, pool, shares
+from eagerdl.jit import compiler, copies, emit, lowering, native, pool, shares
 from eagerdl.jit.graph import CALL, VIEW
 from eagerdl.jit.interpreter import Interpreter, ShapeChanged
 from eagerdl.jit.lines import blame
@@ -104,7 +104,7 @@ class Program(Schedule):
         return (
             not node.shares
             and node.kind != VIEW
-            and takes_out(node)
+            and (takes_out(node) or copies.is_copy(node))
             and value.size > 0
             and min(value.strides, default=1) > 0
         )
@@ -167,7 +167,7 @@ class Program(Schedule):
 
     def _ending(self):
         """Lines that store variables which were not written in place, and return fresh results."""
-        graph, lines, copies = self.graph, [], []
+        graph, lines, stores = self.graph, [], []
         variables = set(graph.variables.values())
         for index, (variable, new) in enumerate(graph.writes.items()):
             if new in self.partners and self.partners[new] is graph.variables[variable]:
@@ -179,14 +179,14 @@ class Program(Schedule):
                 lines.append(f"w{index} = array({text})")
                 text = f"w{index}"
             self.names[f"v{index}"] = self.arrays[graph.variables[variable]]
-            copies.append(f"copyto(v{index}, {text})")
+            stores.append(f"copyto(v{index}, {text})")
         results = []
         for index, value in enumerate(graph.outputs):
             results.append(f"array({self.text_of(value)}, order='K')")
             if self._is_overwritten_at_the_end(value):
                 lines.append(f"r{index} = {results[-1]}")
                 results[-1] = f"r{index}"
-        return [*lines, *copies, f"return [{', '.join(results)}]"]
+        return [*lines, *stores, f"return [{', '.join(results)}]"]
 
     def _kernel_lines(self, number, step):
         kernel, label = self.kernels[step].run, ", ".join(node.label for node in step.nodes if node.kind != VIEW)
@@ -284,6 +284,8 @@ class Program(Schedule):
             for value, array in zip(node.outputs, out if isinstance(out, tuple | list) else [out]):
                 self.arrays[value] = array
             return []
+        if copies.is_copy(node) and node.outputs[0] in self.arrays:
+            return self._copy_lines(number, node)
         name = f"f{number}"
         call, bound = self._call_text(node, name)
         self.names |= bound
@@ -307,6 +309,17 @@ class Program(Schedule):
                 changed = f"{value.name}.shape != {value.shape} or {value.name}.strides != {value.strides}"
                 lines.append(f"if {changed}: raise ShapeChanged.of({node.label!r}, {node.line!r})")
         return [*(lines if node.kind == CALL and needs_check(node) else lines[:1]), *scalars]
+
+    def _copy_lines(self, number, node):
+        (given,), (out,) = node.inputs, node.outputs
+        to = self.arrays[out].reshape(given.shape)
+        tables = copies.tables(to, self.arrays[given]) if self.threads and given in self.arrays else []
+        if tables:
+            self.tables += tables
+            kernel = compiler.kernel(copies.source_of(to.itemsize)).run
+            return self._together(number, [(kernel, table) for table in tables], node.label)
+        self.names[f"c{number}"] = to
+        return [f"copyto(c{number}, {self.text_of(given)})  # {node.label}"]
 
     # -- calls ---------------------------------------------------------------------------------------------
 

@@ -1,0 +1,74 @@
+"""Copies between arrays that lie in memory in different ways, as kernels."""
+
+import math
+
+import numpy as np
+
+from eagerdl.jit import native, shares
+from eagerdl.jit.graph import CALL, Value
+
+RANK = 4  # axes that a copy has at most
+SIZES = (1, 2, 4, 8)  # bytes of an element
+
+
+def source_of(itemsize):
+    """A copy of elements of so many bytes, by a table of two addresses and (size, step, step) of each axis, outer ones first."""
+    name = f"u{itemsize}"
+    return f"""def kernel(P):
+    a, b = word(P, 0), word(P, 1)
+    n, a_s, b_s = word(P, 11), word(P, 12), word(P, 13)
+    for i in range(word(P, 2)):
+        for j in range(word(P, 5)):
+            for k in range(word(P, 8)):
+                to = a + i * word(P, 3) + j * word(P, 6) + k * word(P, 9)
+                given = b + i * word(P, 4) + j * word(P, 7) + k * word(P, 10)
+                for m in range(n):
+                    store_{name}_0(to, m * a_s, load_{name}(given, m * b_s))
+"""
+
+
+def axes_of(to, given):
+    """The words of the axes of two arrays of one shape, None if there are too many; what is one for both is joined."""
+    axes = []
+    for n, a, b in zip(to.shape, to.strides, given.strides):
+        if n == 1:
+            continue
+        if axes and axes[-1][1:] == (n * a, n * b):
+            axes[-1] = (axes[-1][0] * n, a, b)
+        else:
+            axes.append((n, a, b))
+    if len(axes) > RANK or to.itemsize not in SIZES:
+        return None
+    return [word for axis in [(1, 0, 0)] * (RANK - len(axes)) + axes for word in axis]
+
+
+def is_copy(node):
+    """True for calls that only lay out the elements of an array anew, row by row."""
+    if node.kind != CALL or node.function not in (np.array, np.reshape) or node.shares or len(node.inputs) != 1:
+        return False
+    (out,) = node.outputs
+    steps = [out.dtype.itemsize * math.prod(out.shape[axis + 1 :]) for axis in range(out.ndim)]
+    return (
+        isinstance(node.args[0], Value)
+        and node.named.get("order", "C") == "C"
+        and out.dtype == node.args[0].dtype
+        and all(n == 1 or stride == step for n, stride, step in zip(out.shape, out.strides, steps))
+    )
+
+
+def tables(to, given):
+    """Tables of `source_of` by which threads copy an array; empty where it is not worth it."""
+    parts = shares.count(2 * to.nbytes / shares.BYTES_PER_SECOND)
+    axis = next((axis for axis, n in enumerate(to.shape) if n > 1), None)
+    if parts == 1 or axis is None or axes_of(to, given) is None:
+        return []
+    n, made = to.shape[axis], []
+    for part in range(parts):
+        mine = (slice(None),) * axis + (slice(n * part // parts, n * (part + 1) // parts),)
+        if to[mine].size:
+            pair = (to[mine], given[mine])
+            words = axes_of(*pair)
+            if words is None:
+                return []
+            made.append(np.array([*map(native.address, pair), *words], np.int64))
+    return made
