@@ -9,6 +9,7 @@ from eagerdl.jit.graph import CALL, Value
 
 RANK = 4  # axes that a copy has at most
 SIZES = (1, 2, 4, 8)  # bytes of an element
+SOURCE = 1  # the word of a table that holds where the copied array lies
 
 
 def source_of(itemsize):

@@ -191,21 +191,20 @@ class Program(Schedule):
     def _kernel_lines(self, number, step):
         kernel, label = self.kernels[step].run, ", ".join(node.label for node in step.nodes if node.kind != VIEW)
         tables, patches = self._kernel_tables(step)
-        if len(tables) > 1:
-            return self._together(number, [(kernel, table) for table in tables], label)
-        (table,) = tables
-        name, at = f"k{number}", f"T{number}"
-        self.names[name], self.names[at] = kernel, native.address(table)
         lines = []
-        if patches:
-            self.names[f"{at}w"] = table
-            lines = [f"{at}w[{index}] = address({value.name})" for index, value in patches]
-        return [*lines, f"{name}({at})  # {label}"]
+        for part, table in enumerate(tables if patches else ()):
+            name = f"T{number}_{part}"
+            self.names[name] = table
+            lines += [f"{name}[{index}] = address({value.name})" for index, value in patches]
+        if len(tables) > 1:
+            return lines + self._together(number, [(kernel, table) for table in tables], label)
+        self.names[f"k{number}"], self.names[f"T{number}"] = kernel, native.address(tables[0])
+        return [*lines, f"k{number}(T{number})  # {label}"]
 
     def _kernel_tables(self, step):
-        """The tables of a kernel, one for each share of its work, and the words of it that are only known when it runs.
+        """The tables of a kernel, one for each share of its work, and the words of them that are only known when it runs.
 
-        Those words are pairs of index and value; there are none where there are shares.
+        Those words are pairs of index and value.
         """
         source, region = step.source, step.region
         sizes = [math.prod(region.shape[axis] for axis in group) for group in source.groups]
@@ -246,7 +245,7 @@ class Program(Schedule):
                 word = found[kind == "data"]
             words.append(word)
         table = np.array([w if -(2**63) <= w < 2**63 else w - 2**64 for w in words], np.int64)
-        parts = 1 if patches else self._parts(step)
+        parts = self._parts(step)
         tables = [table] if parts == 1 else self._shares(step, table, parts)
         self.tables += tables
         self.addresses += [(one, index, value) for one in tables for index, value in places]
@@ -312,14 +311,22 @@ class Program(Schedule):
 
     def _copy_lines(self, number, node):
         (given,), (out,) = node.inputs, node.outputs
-        to = self.arrays[out].reshape(given.shape)
-        tables = copies.tables(to, self.arrays[given]) if self.threads and given in self.arrays else []
-        if tables:
-            self.tables += tables
-            kernel = compiler.kernel(copies.source_of(to.itemsize)).run
-            return self._together(number, [(kernel, table) for table in tables], node.label)
-        self.names[f"c{number}"] = to
-        return [f"copyto(c{number}, {self.text_of(given)})  # {node.label}"]
+        to, lines = self.arrays[out].reshape(given.shape), []
+        like = self.arrays.get(given)
+        if like is None:
+            like = np.ndarray(given.shape, given.dtype, np.empty(self._bytes(given), np.uint8), 0, given.strides)
+        tables = copies.tables(to, like) if self.threads and min(given.strides, default=1) >= 0 else []
+        if not tables:
+            self.names[f"c{number}"] = to
+            return [f"copyto(c{number}, {self.text_of(given)})  # {node.label}"]
+        if given not in self.arrays:
+            for part, table in enumerate(tables):
+                self.names[f"T{number}_{part}"] = table
+                offset = int(table[copies.SOURCE]) - native.address(like)
+                lines.append(f"T{number}_{part}[{copies.SOURCE}] = address({given.name}) + {offset}")
+        self.tables += tables
+        kernel = compiler.kernel(copies.source_of(to.itemsize)).run
+        return lines + self._together(number, [(kernel, table) for table in tables], node.label)
 
     # -- calls ---------------------------------------------------------------------------------------------
 
