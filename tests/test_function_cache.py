@@ -17,7 +17,7 @@ import pytest
 
 import eagerdl as edl
 from eagerdl import cli, doctor
-from eagerdl.jit import cache, compiler
+from eagerdl.jit import cache, compiler, elsewhere
 
 ROOT = pathlib.Path(__file__).parent.parent
 KEY = "a" * 64
@@ -107,6 +107,34 @@ def test_the_vocabulary_is_that_of_the_sources():
     folder = pathlib.Path(compiler.__file__).parent
     text = b"".join((folder / name).read_bytes() for name in ("intrinsics.py", "formulas.py", "compiler.py"))
     assert compiler.vocabulary() == hashlib.sha256(text).hexdigest()
+
+
+def numbered(first, count):
+    """Sources of kernels that nobody has compiled yet: each adds a number of its own."""
+    return [f"def kernel(P):\n    set_word(P, word(P, 1) + {first + i})\n" for i in range(count)]
+
+
+@pytest.mark.parametrize("executable", [sys.executable, "/nowhere/python"], ids=["helped", "alone"])
+def test_another_process_helps_with_many_kernels(folder, monkeypatch, executable):
+    """Whatever becomes of it: all kernels are there, and it has ended."""
+    monkeypatch.setattr(elsewhere.sys, "executable", executable)
+    before = len(multiprocessing.active_children())
+    made = compiler.kernels(numbered(1000 if executable == sys.executable else 2000, elsewhere.MANY))
+    table = np.array([0, 3], np.int64)
+    for kernel in made:
+        kernel.run(table.ctypes.data)
+        assert str(table[0] - 3) in kernel.source
+    assert len(multiprocessing.active_children()) == before
+
+
+def test_the_other_process_fills_the_cache(folder):
+    sources = numbered(3000, 3)
+    code = "from eagerdl.jit.elsewhere import work; work()"
+    subprocess.run([sys.executable, "-c", code], input=json.dumps(sources).encode(), check=True, cwd=ROOT, timeout=120)
+    assert all(cache.has(compiler.key_of(source)) for source in sources)
+    before = compiler.compile_counts()["compiled"]
+    compiler.kernels(sources)
+    assert compiler.compile_counts()["compiled"] == before
 
 
 def test_machine_code_without_its_function_is_compiled_again(folder):

@@ -68,6 +68,12 @@ def read(key):
     return code, about["symbol"]
 
 
+def has(key):
+    """Whether there is a file for a kernel."""
+    home = folder()
+    return home is not None and (home / (key + KERNEL)).exists()
+
+
 def parsed(data):
     """What a file holds: a dict about it, the machine code, the source; None if it is not whole."""
     checksum, _, rest = data.removeprefix(MAGIC).partition(b"\n")

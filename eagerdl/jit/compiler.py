@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 from eagerdl.errors import ArgumentError
-from eagerdl.jit import cache, native
+from eagerdl.jit import cache, elsewhere, native
 
 FORMAT = 1  # stands for the vocabulary of kernels where its sources cannot be read
 KNOWN = {"memset", "memcpy", "memmove", "sinf", "cosf"}  # what every process has
@@ -67,6 +67,13 @@ def kernel(source):
             found = _compiled(source)
         _loaded[source] = found
     return found
+
+
+def kernels(sources):
+    """The kernels with these sources, in their order; as `kernel`, but many are compiled faster together."""
+    missing = [source for source in dict.fromkeys(sources) if source not in _loaded and not cache.has(key_of(source))]
+    with contextlib.nullcontext() if getattr(_allowed, "nothing", False) else elsewhere.help_with(missing):
+        return [kernel(source) for source in sources]
 
 
 def compile_counts():
@@ -146,6 +153,27 @@ def _compiled(source):
     return Kernel(source, run, seconds)
 
 
+@functools.cache
+def _pipeline():
+    """The passes of Numba's compiler that kernels need: they hold no closures, literal types or anything else to be rewritten."""
+    from numba.core import compiler, compiler_machinery, typed_passes, untyped_passes
+
+    class Pipeline(compiler.CompilerBase):
+        def define_pipelines(self):
+            manager = compiler_machinery.PassManager("kernel")
+            for one in (
+                untyped_passes.TranslateByteCode, untyped_passes.FixupArgs, untyped_passes.IRProcessing,
+                untyped_passes.ReconstructSSA, typed_passes.NopythonTypeInference, typed_passes.PreLowerStripPhis,
+                typed_passes.IRLegalization, typed_passes.AnnotateTypes, typed_passes.NativeLowering,
+                typed_passes.NoPythonBackend,
+            ):  # fmt: skip
+                manager.add_pass(one, one.__name__)
+            manager.finalize()
+            return [manager]
+
+    return Pipeline
+
+
 def _machine_code(source):
     """The object file of a kernel and the name of its function there."""
     from numba import types
@@ -166,7 +194,14 @@ def _machine_code(source):
     cpu = registry.cpu_target
     with global_compiler_lock:
         made = compiler.compile_extra(
-            cpu.typing_context, cpu.target_context, function, (types.int64,), types.void, flags, {}
+            cpu.typing_context,
+            cpu.target_context,
+            function,
+            (types.int64,),
+            types.void,
+            flags,
+            {},
+            pipeline_class=_pipeline(),
         )
         made.library.finalize()
     _, kind, (code, _) = made.library.serialize_using_object_code()

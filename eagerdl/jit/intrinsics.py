@@ -6,6 +6,7 @@ operand, without which LLVM would not vectorise loops over more than a few array
 
 import functools
 import re
+import weakref
 
 from llvmlite import ir
 from numba import types
@@ -27,7 +28,17 @@ SCOPES = 32  # what a kernel writes: a scope for each output, the last one for i
 
 
 def _scopes(module, chosen):
-    """The scopes with these numbers, as metadata."""
+    """The scopes with these numbers, as metadata, which a module gets once."""
+    known = _known_scopes.setdefault(module, {})
+    if chosen not in known:
+        known[chosen] = _new_scopes(module, chosen)
+    return known[chosen]
+
+
+_known_scopes = weakref.WeakKeyDictionary()
+
+
+def _new_scopes(module, chosen):
     domain = module.add_metadata([ir.MetaDataString(module, "eagerdl.kernel")])
     return module.add_metadata(
         [module.add_metadata([ir.MetaDataString(module, f"eagerdl.written.{one}"), domain]) for one in chosen]
@@ -66,7 +77,7 @@ def _storer(name, scope):
         def codegen(context, builder, signature, args):
             pointer = _pointer(builder, args, memory)
             value = builder.zext(args[2], memory) if name == "b1" else args[2]
-            builder.store(value, pointer, align=size).set_metadata("alias.scope", _scopes(builder.module, [scope]))
+            builder.store(value, pointer, align=size).set_metadata("alias.scope", _scopes(builder.module, (scope,)))
             return context.get_dummy_value()
 
         return types.void(types.int64, types.int64, kind), codegen

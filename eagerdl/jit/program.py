@@ -35,7 +35,8 @@ class Program(Schedule):
         self.lock = threading.Lock()
         self.interpreter = Interpreter(graph)
         self._plan()
-        self.kernels = {step: compiler.kernel(step.source.text) for step in self.steps if step.region is not None}
+        fused = [step for step in self.steps if step.region is not None]
+        self.kernels = dict(zip(fused, compiler.kernels([step.source.text for step in fused])))
         stacks = any(node.function is np.matmul and node.outputs[0].ndim > 2 for node in graph.nodes)
         self.stack = compiler.kernel(shares.STACK) if stacks and threads else None
         self.pins = {}

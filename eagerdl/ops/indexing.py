@@ -2,6 +2,7 @@
 
 import builtins
 import math
+import sys
 
 import numpy as np
 
@@ -17,6 +18,10 @@ __all__ = ["get_item", "select", "slice", "slice_update", "take", "take_along_ax
 
 PLAIN = frozenset((int, builtins.slice, type(None), type(Ellipsis)))  # parts of an index that need no care
 LARGE = 1 << 14  # elements from which a sparse matrix adds rows faster than NumPy does
+PATIENCE = (
+    1 << 27
+)  # elements that NumPy adds before importing sparse matrices, which takes as long as they would have saved
+_patience = PATIENCE
 
 
 # -- adding rows at computed places: the transpose of every gather ----------------------------------
@@ -32,7 +37,7 @@ def add_rows(count, index, values):
     if narrow is not None:
         values = values.astype(dtypes.float32)
     m, n = values.shape
-    if xp is np and values.size >= LARGE and values.dtype in dtypes.INEXACT_SET:
+    if xp is np and values.size >= LARGE and values.dtype in dtypes.INEXACT_SET and _sparse_pays(values.size):
         from scipy.sparse import csc_array  # one column for each row of `values`, with a one where it goes
 
         column = np.arange(m + 1, dtype=index.dtype)
@@ -43,6 +48,13 @@ def add_rows(count, index, values):
         xp.add.at(out, places, xp.ascontiguousarray(values).reshape(-1))
         out = out.reshape(count, n)
     return out if narrow is None else out.astype(narrow)
+
+
+def _sparse_pays(size):
+    """Whether sparse matrices are there, or so much was added without them that they should be."""
+    global _patience
+    _patience -= size
+    return _patience < 0 or "scipy.sparse" in sys.modules
 
 
 def positive(index, count):
