@@ -1,10 +1,11 @@
 """Copies between arrays that lie in memory in different ways, as kernels."""
 
+import itertools
 import math
 
 import numpy as np
 
-from eagerdl.jit import native, shares
+from eagerdl.jit import compiler, native, pool, shares
 from eagerdl.jit.graph import CALL, Value
 
 RANK = 4  # axes that a copy has at most
@@ -43,18 +44,42 @@ def axes_of(to, given):
     return [word for axis in [(1, 0, 0)] * (RANK - len(axes)) + axes for word in axis]
 
 
-def is_copy(node):
-    """True for calls that only lay out the elements of an array anew, row by row."""
-    if node.kind != CALL or node.function not in (np.array, np.reshape) or node.shares or len(node.inputs) != 1:
-        return False
+def parts_of(node):
+    """What a call copies that only lays out elements anew, row by row: pairs of a value and where it goes, as an index of the
+    result in the shape of the value, or None for all of it. Empty for another call."""
+    if node.kind != CALL or node.shares or len(node.outputs) != 1 or not _is_row_major(node.outputs[0]):
+        return []
     (out,) = node.outputs
-    steps = [out.dtype.itemsize * math.prod(out.shape[axis + 1 :]) for axis in range(out.ndim)]
-    return (
-        isinstance(node.args[0], Value)
-        and node.named.get("order", "C") == "C"
-        and out.dtype == node.args[0].dtype
-        and all(n == 1 or stride == step for n, stride, step in zip(out.shape, out.strides, steps))
-    )
+    if node.function in (np.array, np.reshape) and node.named.get("order", "C") == "C":
+        given, places = [node.args[0]], [None]
+    elif node.function is np.concatenate and not set(node.named) - {"axis"}:
+        given, *axis = node.args
+        axis = axis[0] if axis else node.named.get("axis", 0)
+        if axis is None or not all(isinstance(one, Value) for one in given):
+            return []
+        stops = itertools.accumulate([one.shape[axis] for one in given], initial=0)
+        before = (slice(None),) * (axis % out.ndim)
+        places = [(*before, slice(*pair)) for pair in itertools.pairwise(stops)]
+    else:
+        return []
+    fits = all(isinstance(one, Value) and one.dtype == out.dtype for one in given)
+    return [*zip(given, places)] if fits and len(node.inputs) == len({*given}) else []
+
+
+def _is_row_major(value):
+    steps = [value.dtype.itemsize * math.prod(value.shape[axis + 1 :]) for axis in range(value.ndim)]
+    return all(n == 1 or stride == step for n, stride, step in zip(value.shape, value.strides, steps))
+
+
+def copy(to, given):
+    """Copies an array to another, by threads where it is worth it."""
+    found, team = tables(to, given), pool.pool()
+    if not found or team is None:
+        np.copyto(to, given)
+        return
+    kernel = compiler.kernel(source_of(to.itemsize)).run.place
+    table = team.table([(kernel, native.address(one)) for one in found])
+    team.together(native.address(table))
 
 
 def tables(to, given):

@@ -46,14 +46,15 @@ class Body(Program):
         code: the instructions, an array of six words for each.
         addresses: (table, index, value) for each word that holds the address of a value.
         inside: value -> what it is a part of, and the place of its memory there, as an index.
+        over: collected value -> the spare row whose memory it takes.
         moveable: values that are written through `addresses` only, so that they may lie elsewhere at each run.
 
     Raises:
         NotDriven: if a call has no instructions.
     """
 
-    def __init__(self, graph, renewed, collected):
-        self.renewed, self.collected = renewed, collected
+    def __init__(self, graph, renewed, collected, spare=()):
+        self.renewed, self.collected, self.spare = renewed, collected, spare
         if graph.variables or any(not is_dense(value) for value in (*graph.inputs, *graph.outputs)):
             raise NotDriven
         self.inside = {}
@@ -148,6 +149,23 @@ class Body(Program):
                 continue
             if old not in step.reads or self._is_read_first(region, old, new):
                 self.partners[new] = old
+        self._find_over(number, last)
+
+    def _find_over(self, number, last):
+        """Which collected values may take the memory of a spare row: those made of it, element by element, when it is read last."""
+        self.over = {}
+        for row in self.spare:
+            step = self.steps[last[row]] if row in last else None
+            if step is None or step.region is None or row not in step.reads:
+                continue
+            region = step.region
+            for new in step.outputs:
+                same = (new.strides, new.shape, new.dtype) == (row.strides, row.shape, row.dtype)
+                if (same and self.collected.count(new) == 1 and new not in self.renewed.values() and new not in self.partners
+                        and region.level(new) == FULL and region.axes[new] == region.identity
+                        and self._is_read_first(region, row, new)):  # fmt: skip
+                    self.over[new] = self.partners[new] = row
+                    break
 
     def _is_static(self, step, value):
         """Every array lies where it did, except views, and what an inner loop gives."""

@@ -13,7 +13,7 @@ import numpy as np
 
 from eagerdl import devices
 from eagerdl.autograd.dispatch import as_array
-from eagerdl.jit import compiler, native
+from eagerdl.jit import compiler, copies, native
 from eagerdl.jit.instructions import CAREFUL, WORDS, Body, NotDriven, is_dense
 from eagerdl.jit.interpreter import Interpreter
 from eagerdl.jit.programs import program_for
@@ -78,6 +78,10 @@ class Loop:
         length: how many runs; None for as many as the flag holds.
         reverse: whether it begins at the end of the arrays.
         flag: the place of a carried bool that says whether to go on; None for always.
+        spare: which of the arrays that it runs along may be overwritten by `in_place`.
+
+    Attributes:
+        over: for collected values that `in_place` leaves in the memory of an array the number of that array, of those along.
 
     Calling it with the first carried values, the arrays and what stays the same gives the last carried values and the collected
     rows.
@@ -85,13 +89,14 @@ class Loop:
 
     __name__ = "loop"
 
-    def __init__(self, graph, carried, along, length, reverse=False, flag=None):
-        self.graph, self.carried, self.along = graph, carried, along
+    def __init__(self, graph, carried, along, length, reverse=False, flag=None, spare=()):
+        self.graph, self.carried, self.along, self.spare = graph, carried, along, spare
         self.length, self.reverse, self.flag = length, reverse, flag
         self.acts = graph.acts()
         self.lock = threading.Lock()
         self.driven = None if graph.is_on_gpu() else self._driven()
         self.program = program_of(graph) if self.driven is None else self.driven.body
+        self.over = {} if self.driven is None else self.driven.over
 
     @property
     def compiled(self):
@@ -111,9 +116,16 @@ class Loop:
         return driven
 
     def __call__(self, *arrays):
+        return self._run(arrays, False)
+
+    def in_place(self, *arrays):
+        """The same; arrays that `over` names are overwritten and come back."""
+        return self._run(arrays, True)
+
+    def _run(self, arrays, in_place):
         if self.driven is not None and self.lock.acquire(blocking=False):
             try:
-                made = self.driven(arrays)
+                made = self.driven(arrays, in_place)
             finally:
                 self.lock.release()
             if made is not None:
@@ -171,7 +183,9 @@ class Driven:
         self.same = graph.inputs[carried + along :]
         self.news, self.collected = graph.outputs[:carried], graph.outputs[carried:]
         renewed = {old: new for old, new in zip(self.carried, self.news) if new is not old}
-        self.body = Body(graph, renewed, self.collected)
+        spare = [self.rows[i] for i in loop.spare] if self.parts is None and apart else []
+        self.body = Body(graph, renewed, self.collected, spare)
+        self.over = {self.collected.index(new): self.rows.index(row) for new, row in self.body.over.items()}
         self._find_chains(renewed)
         self._copy_collected()
         self._renew(renewed)
@@ -214,7 +228,7 @@ class Driven:
         body, first = self.body, []
         self.targets = []  # (instruction, place)
         for place, value in enumerate(self.collected):
-            if self.direct.get(value) == place or self.chains.get(value) == place:
+            if self.direct.get(value) == place or self.chains.get(value) == place or place in self.over:
                 continue
             given, early = body.place(value), value in self.carried
             before = len(body.code)
@@ -260,6 +274,7 @@ class Driven:
         """The words that change from run to run: (address of the word, what it follows, which one, offset, how many rows on)."""
         body, self.moves = self.body, []
         follow = {row: ("along", place, 0) for place, row in enumerate(self.rows)}
+        follow |= {new: follow[row] for new, row in body.over.items()}
         for value, place in self.direct.items():
             follow[value] = ("collected", place, 0)
         for old, place in self.chains.items():
@@ -305,7 +320,7 @@ class Driven:
     def rooms(self, n):
         """Arrays for the collected rows of n runs; those of chains have a row more."""
         return [
-            self._room((n + (place in self.extra), *value.shape), value.dtype, place)
+            None if place in self.over else self._room((n + (place in self.extra), *value.shape), value.dtype, place)
             for place, value in enumerate(self.collected)
         ]
 
@@ -342,16 +357,21 @@ class Driven:
             )
         return found
 
-    def __call__(self, arrays):
+    def __call__(self, arrays, in_place=False):
         """Runs it; None if it failed on the way, and nothing has happened."""
         if self.parts is not None:
             arrays = self.parts.taken(arrays)
         body, count = self.body, self.count
-        carried, along = arrays[:count], [np.ascontiguousarray(one) for one in arrays[count : count + self.along]]
+        carried, along = arrays[:count], [*map(self._row_by_row, arrays[count : count + self.along], range(self.along))]
         for value, array in zip(self.same, arrays[count + self.along :]):
-            np.copyto(body.arrays[value], array)
+            copies.copy(body.arrays[value], array)
         n = self._runs(along)
+        for number in self.over.values():
+            if not in_place or along[number] is not arrays[count + number]:
+                along[number] = along[number].copy()
         rooms = self.rooms(n)
+        for place, number in self.over.items():
+            rooms[place] = along[number]
         for place, array in zip(self._begin(rooms, n), carried):
             np.copyto(place, array)
         pieces = []
@@ -375,6 +395,14 @@ class Driven:
             if self.parts is None
             else self.parts.given(made, lambda shape, dtype, i: self._room(shape, dtype, (i,)))
         )
+
+    def _row_by_row(self, array, number):
+        """An array that the loop runs along, or a copy of it, so that its rows are blocks of memory."""
+        if array.flags.c_contiguous:
+            return array
+        room = self._room(array.shape, array.dtype, ("along", number))
+        copies.copy(room, array)
+        return room
 
     def _runs(self, along):
         """How many runs there are; for an open end how many at a time."""

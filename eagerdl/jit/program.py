@@ -8,7 +8,7 @@ import time
 
 import numpy as np
 
-from eagerdl.jit import compiler, copies, emit, lowering, native, pool, shares
+from eagerdl.jit import compiler, copies, emit, lowering, native, pool, scattering, shares
 from eagerdl.jit.graph import CALL, VIEW
 from eagerdl.jit.interpreter import Interpreter, ShapeChanged
 from eagerdl.jit.lines import blame
@@ -105,7 +105,7 @@ class Program(Schedule):
         return (
             not node.shares
             and node.kind != VIEW
-            and (takes_out(node) or copies.is_copy(node))
+            and (takes_out(node) or bool(copies.parts_of(node)) or scattering.fits(node))
             and value.size > 0
             and min(value.strides, default=1) > 0
         )
@@ -284,14 +284,32 @@ class Program(Schedule):
             for value, array in zip(node.outputs, out if isinstance(out, tuple | list) else [out]):
                 self.arrays[value] = array
             return []
-        if copies.is_copy(node) and node.outputs[0] in self.arrays:
-            return self._copy_lines(number, node)
+        parts = copies.parts_of(node)
+        if parts and node.outputs[0] in self.arrays:
+            whole = self.arrays[node.outputs[0]]
+            pairs = [(whole.reshape(given.shape) if place is None else whole[place], given) for given, place in parts]
+            return self._copy_lines(number, pairs, node.label)
+        found = None
+        if (
+            node.outputs
+            and node.outputs[0] in self.arrays
+            and scattering.fits(node)
+            and all(one in self.arrays for one in node.inputs)
+        ):
+            found = scattering.table(node, self.arrays)
+        if found is not None:
+            source, table = found
+            self.tables.append(table)
+            self.names[f"k{number}"], self.names[f"T{number}"] = compiler.kernel(source).run, native.address(table)
+            return [f"k{number}(T{number})  # {node.label}"]
         name = f"f{number}"
         call, bound = self._call_text(node, name)
         self.names |= bound
         if not node.outputs:
             return [call]
         first = node.outputs[0]
+        if not node.several and first in self.arrays and not takes_out(node):
+            return [f"copyto({self.text_of(first)}, {call})  # {node.label}"]
         if not node.several and first in self.arrays:
             if node.function is np.matmul and self.stack and all(value in self.arrays for value in node.inputs):
                 tables = shares.stack_tables(*[self.arrays[value] for value in (*node.args, first)])
@@ -310,24 +328,32 @@ class Program(Schedule):
                 lines.append(f"if {changed}: raise ShapeChanged.of({node.label!r}, {node.line!r})")
         return [*(lines if node.kind == CALL and needs_check(node) else lines[:1]), *scalars]
 
-    def _copy_lines(self, number, node):
-        (given,), (out,) = node.inputs, node.outputs
-        to, lines = self.arrays[out].reshape(given.shape), []
-        like = self.arrays.get(given)
-        if like is None:
-            like = np.ndarray(given.shape, given.dtype, np.empty(self._bytes(given), np.uint8), 0, given.strides)
-        tables = copies.tables(to, like) if self.threads and min(given.strides, default=1) >= 0 else []
-        if not tables:
-            self.names[f"c{number}"] = to
-            return [f"copyto(c{number}, {self.text_of(given)})  # {node.label}"]
-        if given not in self.arrays:
-            for part, table in enumerate(tables):
-                self.names[f"T{number}_{part}"] = table
-                offset = int(table[copies.SOURCE]) - native.address(like)
-                lines.append(f"T{number}_{part}[{copies.SOURCE}] = address({given.name}) + {offset}")
-        self.tables += tables
-        kernel = compiler.kernel(copies.source_of(to.itemsize)).run
-        return lines + self._together(number, [(kernel, table) for table in tables], node.label)
+    def _copy_lines(self, number, pairs, label):
+        """Copies, given as pairs of an array and the value that goes there."""
+        lines, shared = [], []
+        for place, (to, given) in enumerate(pairs):
+            like = self.arrays.get(given)
+            if like is None:  # it comes anew at each call
+                like = np.ndarray(given.shape, given.dtype, np.empty(self._bytes(given), np.uint8), 0, given.strides)
+            found = copies.tables(to, like) if self.threads and min(given.strides, default=1) >= 0 else []
+            if not found:
+                self.names[f"c{number}_{place}"] = to
+                lines.append(f"copyto(c{number}_{place}, {self.text_of(given)})  # {label}")
+            elif given not in self.arrays:
+                for part, table in enumerate(found):
+                    name, offset = f"T{number}_{place}_{part}", int(table[copies.SOURCE]) - native.address(like)
+                    self.names[name] = table
+                    lines.append(f"{name}[{copies.SOURCE}] = address({given.name}) + {offset}")
+            shared += found
+        if not shared:
+            return lines
+        self.tables += shared
+        kernel = compiler.kernel(copies.source_of(pairs[0][0].itemsize)).run
+        # As many at the same time as there are threads.
+        for start in range(0, len(shared), threads.cores()):
+            group = shared[start : start + threads.cores()]
+            lines += self._together(f"{number}_{start}", [(kernel, table) for table in group], label)
+        return lines
 
     # -- calls ---------------------------------------------------------------------------------------------
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from eagerdl.jit.emit import NotEmitted
 from eagerdl.jit.fuse import FULL, regions_of
-from eagerdl.jit.graph import CALL, ELEMENTWISE, REDUCE, VIEW, Value, is_gufunc
+from eagerdl.jit.graph import CALL, ELEMENTWISE, LOOP, REDUCE, VIEW, Value, is_gufunc
 from eagerdl.jit.memory import is_held, pin
 
 
@@ -153,6 +153,8 @@ class Schedule:
                 step.reads = [v for node in step.nodes for v in node.inputs if v not in mine]
             else:
                 step.outputs, step.reads = [*step.node.outputs], [*step.node.inputs]
+                for new, old in overwritten(step.node):
+                    self.roots[new] = self._roots(old)
                 if step.node.shares:
                     for value in step.node.outputs:
                         self.roots[value] = [root for v in step.node.inputs for root in self._roots(v)]
@@ -216,10 +218,26 @@ class Schedule:
 
     def _call_text(self, node, name):
         """A call as text, and the names in it."""
-        bound = {name: node.function}
+        bound = {name: node.function.in_place if self._may_overwrite(node) else node.function}
         args = [self._argument(one, name, bound) for one in node.args]
         args += [f"{key}={self._argument(one, name, bound)}" for key, one in node.named.items()]
         return f"{name}({', '.join(args)})", bound
+
+    def _may_overwrite(self, node):
+        """Whether a loop may leave what it collects in the memory of arrays: nobody else needs them."""
+        pairs = overwritten(node)
+        if not pairs or not all(isinstance(old, Value) for _, old in pairs):
+            return False
+        number = next(number for number, step in enumerate(self.steps) if step.node is node)
+        later = [*[value for step in self.steps[number + 1 :] for value in step.reads], *self.graph.ends()]
+        for new, old in pairs:
+            base = self._roots(old)[-1]
+            others = [*later, *[value for value in node.inputs if value is not old]]
+            if base not in self.offsets or base in self.partners or base in self.partners.values():
+                return False
+            if any(base in self._roots(value) and new not in self._roots(value) for value in others):
+                return False
+        return True
 
     def _argument(self, tree, name, bound):
         """An argument of a call as text; what has none gets a name in `bound`."""
@@ -284,3 +302,10 @@ def takes_out(node):
     if node.kind == REDUCE:
         return True
     return isinstance(node.function, np.ufunc) and node.kind in (CALL, ELEMENTWISE)
+
+
+def overwritten(node):
+    """Pairs of values of a loop: one that it collects, and the one in whose memory it may leave it."""
+    over = getattr(node.function, "over", {}) if node.kind == LOOP else {}
+    carried = node.function.carried if over else 0
+    return [(node.outputs[carried + place], node.args[carried + number]) for place, number in over.items()]

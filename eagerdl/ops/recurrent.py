@@ -213,7 +213,7 @@ def _lstm_forward_traced(z, states, turned, scales, bias):
         gates, cell, bent, h = _lstm_cell(z, _product(np, h, turned), c, scales)
         return [h, cell], [gates, cell, bent, h]
 
-    _, (gates, cells, bent, h) = control_flow.staged.array_loop("lstm", step, states, [z])
+    _, (gates, cells, bent, h) = control_flow.staged.array_loop("lstm", step, states, [z], spare=(0,))
     c, h = [np.concatenate([first[None], rest]) for first, rest in zip(states[::-1], (cells, h), strict=True)]
     return h, gates, c, bent
 
