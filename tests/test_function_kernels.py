@@ -62,3 +62,81 @@ def test_sums_over_middle_axes_are_fused():
     f = edl.function(lambda x: edl.sum(edl.exp(x) * 2, 2))
     f(x)
     assert f.source().count("def kernel") == 1 and "np." not in f.source().split("\n\n")[0]
+
+
+# -- copies, and rows added at places ---------------------------------------------------------------
+
+COPIES = {
+    "transposed": lambda x: edl.reshape(edl.transpose(x, (1, 0, 2)), (-1, x.shape[2])) * 2,
+    "concatenated": lambda x: edl.concatenate([x[:1] + 1, x, edl.exp(x)], 0) * 2,
+    "concatenated along the last axis": lambda x: edl.concatenate([edl.exp(x), edl.transpose(x * 2, (0, 1, 2))], -1),
+    "of a view": lambda x: edl.reshape(edl.transpose(x[:, ::2, ::-1], (2, 1, 0)), (-1,)) + 1,
+    "returned": lambda x: edl.reshape(edl.swapaxes(x + 1, 0, 2), (-1,)),
+}
+
+
+@pytest.mark.parametrize("shape", [(3, 4, 5), (130, 70, 60), (1, 200, 300)])
+@pytest.mark.parametrize("name", COPIES)
+def test_copies(name, shape):
+    x, function = edl.constant(np.random.default_rng(0).standard_normal(shape).astype("float32")), COPIES[name]
+    traced = edl.function(function)
+    traced(x)
+    assert np.array_equal(traced(x), function(x))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("index", ["int32", "int64", "uint8"])
+@pytest.mark.parametrize("shape", [(50,), (4, 6), (2, 3, 4), (0,)])
+def test_gradients_of_embeddings(shape, index, dtype):
+    rng = np.random.default_rng(0)
+    table = edl.Variable(rng.standard_normal((10, 7)).astype(dtype))
+    places = edl.constant(rng.integers(0 if index == "uint8" else -10, 10, shape).astype(index))
+
+    def gradient(places):
+        with edl.GradientTape() as tape:
+            rows = edl.take(table, places, 0)
+            loss = edl.sum(rows * edl.cos(rows))
+        return tape.gradient(loss, table)
+
+    traced = edl.function(gradient)
+    traced(places)
+    assert np.array_equal(traced(places), gradient(places))
+
+
+# -- loops that overwrite -----------------------------------------------------------------------------
+
+
+def losses(layer, x, how):
+    with edl.GradientTape() as tape:
+        tape.watch(x)
+        loss = edl.sum(how(layer, x) ** 2)
+    return [loss, *tape.gradient(loss, [x, *layer.trainable_variables])]
+
+
+@pytest.mark.parametrize("how", [
+    lambda layer, x: layer(x),
+    lambda layer, x: layer(x) + layer(x) * 2,  # two loops along one product
+    lambda layer, x: layer(layer(x)),
+    lambda layer, x: layer(x[:, ::-1]) * edl.matmul(x, layer.cell.kernel)[..., :5],
+], ids=["once", "twice", "stacked", "backwards"])  # fmt: skip
+@pytest.mark.parametrize("bias", [True, False])
+def test_recurrent_steps_overwrite_nothing_that_is_needed(how, bias):
+    layer = edl.layers.LSTM(5, return_sequences=True, use_bias=bias)
+    x = edl.constant(np.random.default_rng(0).standard_normal((3, 8, 5)).astype("float32"))
+    layer(x)
+    expected, traced = losses(layer, x, how), edl.function(lambda x: losses(layer, x, how))
+    for _ in range(3):
+        for out, wanted in zip(traced(x), expected, strict=True):
+            assert np.array_equal(out, wanted)
+
+
+def test_parts_of_a_concatenation_are_written_in_place():
+    def step(c, x):
+        c = edl.concatenate([edl.exp(x[:2]) * c[2:4], x[2:] + c[:2], c[:1] * 2 - x[1:2]], 0)
+        return c, c * 3
+
+    x = edl.constant(np.random.default_rng(0).standard_normal((6, 4)).astype("float32"))
+    traced = edl.function(lambda x: edl.scan(step, edl.ones(5), x))
+    traced(x)
+    for out, wanted in zip(flatten(traced(x))[0], flatten(edl.scan(step, edl.ones(5), x))[0], strict=True):
+        assert np.array_equal(out, wanted)
