@@ -279,45 +279,22 @@ class Program(Schedule):
         return [f"together({at})  # {label}"]
 
     def _call_lines(self, number, node):
-        if node.kind == VIEW and all(value in self.arrays for value in node.inputs):
-            out = node.run(self.arrays.__getitem__)
-            for value, array in zip(node.outputs, out if isinstance(out, tuple | list) else [out]):
-                self.arrays[value] = array
-            return []
-        parts = copies.parts_of(node)
-        if parts and node.outputs[0] in self.arrays:
-            whole = self.arrays[node.outputs[0]]
-            pairs = [(whole.reshape(given.shape) if place is None else whole[place], given) for given, place in parts]
-            return self._copy_lines(number, pairs, node.label)
-        found = None
-        if (
-            node.outputs
-            and node.outputs[0] in self.arrays
-            and scattering.fits(node)
-            and all(one in self.arrays for one in node.inputs)
-        ):
-            found = scattering.table(node, self.arrays)
-        if found is not None:
-            source, table = found
-            self.tables.append(table)
-            self.names[f"k{number}"], self.names[f"T{number}"] = compiler.kernel(source).run, native.address(table)
-            return [f"k{number}(T{number})  # {node.label}"]
-        name = f"f{number}"
-        call, bound = self._call_text(node, name)
+        for special in (self._view_lines, self._copy_lines, self._scatter_lines, self._product_lines):
+            lines = special(number, node)
+            if lines is not None:
+                return lines
+        call, bound = self._call_text(node, f"f{number}")
         self.names |= bound
         if not node.outputs:
             return [call]
         first = node.outputs[0]
-        if not node.several and first in self.arrays and not takes_out(node):
-            return [f"copyto({self.text_of(first)}, {call})  # {node.label}"]
         if not node.several and first in self.arrays:
-            if node.function is np.matmul and self.stack and all(value in self.arrays for value in node.inputs):
-                tables = shares.stack_tables(*[self.arrays[value] for value in (*node.args, first)])
-                if tables:
-                    self.tables += [array for arrays in tables for array in arrays]
-                    return self._together(number, [(self.stack.run, table) for table, *_ in tables], node.label)
             self.names[first.name] = self.arrays[first]
-            return [call[:-1] + f", out={first.name})"]
+            return [
+                call[:-1] + f", out={first.name})"
+                if takes_out(node)
+                else f"copyto({first.name}, {call})  # {node.label}"
+            ]
         targets = ", ".join(value.name for value in node.outputs) + ("," if node.several else "")
         lines = [f"{targets} = {call}  # {node.label}"]
         # NumPy gives scalars instead of arrays of shape ().
@@ -328,32 +305,67 @@ class Program(Schedule):
                 lines.append(f"if {changed}: raise ShapeChanged.of({node.label!r}, {node.line!r})")
         return [*(lines if node.kind == CALL and needs_check(node) else lines[:1]), *scalars]
 
-    def _copy_lines(self, number, pairs, label):
-        """Copies, given as pairs of an array and the value that goes there."""
-        lines, shared = [], []
-        for place, (to, given) in enumerate(pairs):
-            like = self.arrays.get(given)
+    # -- calls that are more than calls: None where one is not of the kind ---------------------------------
+
+    def _stand_still(self, values):
+        """True if values lie where they did in the last call."""
+        return all(value in self.arrays for value in values)
+
+    def _view_lines(self, number, node):
+        if node.kind != VIEW or not self._stand_still(node.inputs):
+            return None
+        out = node.run(self.arrays.__getitem__)
+        self.arrays |= zip(node.outputs, out if isinstance(out, tuple | list) else [out])
+        return []
+
+    def _copy_lines(self, number, node):
+        parts = copies.parts_of(node)
+        if not parts or node.outputs[0] not in self.arrays:
+            return None
+        whole, lines, shared = self.arrays[node.outputs[0]], [], []
+        for index, (given, place) in enumerate(parts):
+            to, like = whole.reshape(given.shape) if place is None else whole[place], self.arrays.get(given)
             if like is None:  # it comes anew at each call
                 like = np.ndarray(given.shape, given.dtype, np.empty(self._bytes(given), np.uint8), 0, given.strides)
             found = copies.tables(to, like) if self.threads and min(given.strides, default=1) >= 0 else []
             if not found:
-                self.names[f"c{number}_{place}"] = to
-                lines.append(f"copyto(c{number}_{place}, {self.text_of(given)})  # {label}")
+                self.names[f"c{number}_{index}"] = to
+                lines.append(f"copyto(c{number}_{index}, {self.text_of(given)})  # {node.label}")
             elif given not in self.arrays:
                 for part, table in enumerate(found):
-                    name, offset = f"T{number}_{place}_{part}", int(table[copies.SOURCE]) - native.address(like)
+                    name, offset = f"T{number}_{index}_{part}", int(table[copies.SOURCE]) - native.address(like)
                     self.names[name] = table
                     lines.append(f"{name}[{copies.SOURCE}] = address({given.name}) + {offset}")
             shared += found
-        if not shared:
-            return lines
         self.tables += shared
-        kernel = compiler.kernel(copies.source_of(pairs[0][0].itemsize)).run
-        # As many at the same time as there are threads.
-        for start in range(0, len(shared), threads.cores()):
-            group = shared[start : start + threads.cores()]
-            lines += self._together(f"{number}_{start}", [(kernel, table) for table in group], label)
+        run = compiler.kernel(copies.source_of(whole.itemsize)).run if shared else None
+        for start in range(0, len(shared), threads.cores()):  # as many at the same time as there are threads
+            tables = shared[start : start + threads.cores()]
+            lines += self._together(f"{number}_{start}", [(run, table) for table in tables], node.label)
         return lines
+
+    def _scatter_lines(self, number, node):
+        if not scattering.fits(node) or not self._stand_still((*node.inputs, *node.outputs)):
+            return None
+        found = scattering.table(node, self.arrays)
+        if found is None:
+            return None
+        source, table = found
+        self.tables.append(table)
+        self.names[f"k{number}"], self.names[f"T{number}"] = compiler.kernel(source).run, native.address(table)
+        return [f"k{number}(T{number})  # {node.label}"]
+
+    def _product_lines(self, number, node):
+        if (
+            node.function is not np.matmul
+            or node.named
+            or not self.stack
+            or not self._stand_still((*node.inputs, *node.outputs))
+        ):
+            return None
+        tables = shares.stack_tables(*[self.arrays[value] for value in (*node.args, *node.outputs)])
+        self.tables += [array for arrays in tables for array in arrays]
+        return self._together(number, [(self.stack.run, table) for table, *_ in tables], node.label) if tables else None
 
     # -- calls ---------------------------------------------------------------------------------------------
 
