@@ -426,7 +426,7 @@ def explain(function, args, named):
         for one in (part, *part.inner()):
             out += described(one, seconds if one is part else {})
     counts = compiler.compile_counts()
-    out.append(Text(f"In this process {counts['compiled']} kernels were compiled and {counts['from disk']} read from disk, in "
+    out.append(Text(f"Kernels of this process: {counts['compiled']} compiled, {counts['from disk']} read from disk, in "
                     f"{seconds_text(counts['seconds'])}."))  # fmt: skip
     return rendered(out)
 
