@@ -24,6 +24,16 @@ __all__ = ["InputSpec", "Layer"]
 TRAINING = {"training"}
 
 
+class _SignatureOfInit:
+    """The signature of a class of layers: that of `__init__`. Some releases of Python 3.11 would take that of `__new__`."""
+
+    def __get__(self, instance, cls):
+        if instance is not None:
+            raise AttributeError("__signature__")  # a layer is called as its class says
+        signature = inspect.signature(cls.__init__)
+        return signature.replace(parameters=[*signature.parameters.values()][1:])
+
+
 class Layer(WeightOwner):
     """inputs -> outputs. A function with weights: write `call`, and `build` if it has weights.
 
@@ -62,6 +72,8 @@ class Layer(WeightOwner):
     _init_arguments = None
     _has_shape_rule = False
     _guesses = True  # get_config finds out the arguments of __init__; not where a class has its own
+
+    __signature__ = _SignatureOfInit()
 
     def __new__(cls, *args, **kwargs):
         """Notes the arguments, from which a class without get_config can be described."""
