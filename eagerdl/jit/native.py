@@ -1,6 +1,6 @@
 """What kernels share with NumPy's C code: the loops of ufuncs, addresses of arrays, and machine code in memory.
 
-A kernel does not compute exp or tanh by a formula of its own: it calls the loop that NumPy's ufunc itself runs, block by block.
+A kernel does not compute tanh or erf by a formula of its own: it calls the loop that NumPy's ufunc itself runs, block by block.
 So compiled and eager numbers are equal to the bit on any processor. The addresses come from the public struct
 ``PyUFuncObject`` (NumPy's C API, "ufuncobject.h"), whose layout has not changed since NumPy 1.
 """
