@@ -1,11 +1,11 @@
 """Copies between arrays that lie in memory in different ways, as kernels."""
 
 import itertools
-import math
 
 import numpy as np
 
 from eagerdl.jit import compiler, native, pool, shares
+from eagerdl.jit.fuse import is_row_major
 from eagerdl.jit.graph import CALL, Value
 
 RANK = 4  # axes that a copy has at most
@@ -47,28 +47,28 @@ def axes_of(to, given):
 def parts_of(node):
     """What a call copies that only lays out elements anew, row by row: pairs of a value and where it goes, as an index of the
     result in the shape of the value, or None for all of it. Empty for another call."""
-    if node.kind != CALL or node.shares or len(node.outputs) != 1 or not _is_row_major(node.outputs[0]):
+    if node.kind != CALL or node.shares or len(node.outputs) != 1 or not is_row_major(node.outputs[0]):
         return []
     (out,) = node.outputs
     if node.function in (np.array, np.reshape) and node.named.get("order", "C") == "C":
         given, places = [node.args[0]], [None]
-    elif node.function is np.concatenate and not set(node.named) - {"axis"}:
-        given, *axis = node.args
-        axis = axis[0] if axis else node.named.get("axis", 0)
-        if axis is None or not all(isinstance(one, Value) for one in given):
-            return []
+    elif (found := concatenated(node)) is not None and all(isinstance(one, Value) for one in found[0]):
+        given, axis = found
         stops = itertools.accumulate([one.shape[axis] for one in given], initial=0)
-        before = (slice(None),) * (axis % out.ndim)
-        places = [(*before, slice(*pair)) for pair in itertools.pairwise(stops)]
+        places = [(slice(None),) * axis + (slice(*pair),) for pair in itertools.pairwise(stops)]
     else:
         return []
     fits = all(isinstance(one, Value) and one.dtype == out.dtype for one in given)
     return [*zip(given, places)] if fits and len(node.inputs) == len({*given}) else []
 
 
-def _is_row_major(value):
-    steps = [value.dtype.itemsize * math.prod(value.shape[axis + 1 :]) for axis in range(value.ndim)]
-    return all(n == 1 or stride == step for n, stride, step in zip(value.shape, value.strides, steps))
+def concatenated(node):
+    """The parts that a call of np.concatenate puts together, and along which axis; None for another call."""
+    if node.function is not np.concatenate or set(node.named) - {"axis"}:
+        return None
+    parts, *axis = node.args
+    axis = axis[0] if axis else node.named.get("axis", 0)
+    return None if axis is None else (parts, axis % node.outputs[0].ndim)
 
 
 def copy(to, given):

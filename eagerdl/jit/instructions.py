@@ -76,7 +76,7 @@ class Body(Program):
         alone, readers = self._alone(), collections.Counter(one for node in self.graph.nodes for one in node.inputs)
         readers.update(self.graph.outputs)
         for node in self.graph.nodes:
-            found = concatenated(node)
+            found = copies.concatenated(node)
             if found is None or not is_dense(node.outputs[0]):
                 continue
             (out,), (parts, axis) = node.outputs, found
@@ -377,7 +377,7 @@ def _matmul(body, node):
 
 def _concatenate(body, node):
     """Each part is copied to its slice of the result."""
-    found, (out,) = concatenated(node), node.outputs
+    found, (out,) = copies.concatenated(node), node.outputs
     if found is None:
         raise NotDriven
     parts, axis = found
@@ -390,15 +390,6 @@ def _concatenate(body, node):
         stop = start + given[1].shape[axis]
         body.copy((out, np.moveaxis(np.moveaxis(whole, axis, 0)[start:stop], 0, axis)), given)
         start = stop
-
-
-def concatenated(node):
-    """The parts that a call of np.concatenate puts together, and along which axis; None for another call."""
-    if node.function is not np.concatenate or set(node.named) - {"axis"}:
-        return None
-    parts, *axis = node.args
-    axis = axis[0] if axis else node.named.get("axis", 0)
-    return None if axis is None else (parts, axis % node.outputs[0].ndim)
 
 
 def _stack(body, node):

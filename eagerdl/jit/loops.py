@@ -96,7 +96,8 @@ class Loop:
         self.lock = threading.Lock()
         self.driven = None if graph.is_on_gpu() else self._driven()
         self.program = program_of(graph) if self.driven is None else self.driven.body
-        self.over = {} if self.driven is None else self.driven.over
+        # What failed half-way runs again, step by step, and needs its arrays as they were.
+        self.over = {} if self.driven is None or self.driven.may_fail else self.driven.over
 
     @property
     def compiled(self):
@@ -185,6 +186,7 @@ class Driven:
         renewed = {old: new for old, new in zip(self.carried, self.news) if new is not old}
         spare = [self.rows[i] for i in loop.spare] if self.parts is None and apart else []
         self.body = Body(graph, renewed, self.collected, spare)
+        self.may_fail = any(words[0] == CAREFUL for words in self.body.code)
         self.over = {self.collected.index(new): self.rows.index(row) for new, row in self.body.over.items()}
         self._find_chains(renewed)
         self._copy_collected()

@@ -46,10 +46,8 @@ TRUTH = {
     "logical_not": "{0} == 0",
 }
 FORMULAS = (np.exp,)  # functions of float32 that `formulas` has
-BRANCHING = (
-    np.sin,
-    np.cos,
-)  # those that are no straight line there: only for single numbers, since NumPy's loops are vector code
+# Those that are no straight line there: for single numbers only, since NumPy's loops are vector code.
+BRANCHING = (np.sin, np.cos)
 CHECK = """def kernel(P):
     x, out = word(P, 1), word(P, 2)
     for j in range(word(P, 0)):
@@ -147,9 +145,8 @@ def _lowered(function, kinds, out, formulas):
 @functools.cache
 def agrees(function):
     """Whether the formula of a function gives what NumPy gives, to the bit."""
-    bits = np.arange(CHECKED, dtype=np.uint32) * np.uint32(
-        2_654_435_761
-    )  # all over 32 bits (Knuth's multiplicative hashing)
+    scattered = np.uint32(2_654_435_761)  # all over 32 bits: Knuth's multiplicative hashing
+    bits = np.arange(CHECKED, dtype=np.uint32) * scattered
     evenly = bits.astype(np.float32) * np.float32(2.0**-31) - np.float32(1)
     sample = np.concatenate([bits.view(np.float32), *[evenly * np.float32(bound) for bound in RANGES]])
     out = np.empty_like(sample)

@@ -22,7 +22,7 @@ import numpy as np
 from eagerdl.jit import native
 from eagerdl.kernels import threads
 
-SPINS = 20_000  # how often a worker looks for the next job before it sleeps; a look takes some 40 cycles
+SPINS = 20_000  # how often a worker looks for the next job, with a pause between, before it sleeps
 MOST = 255  # threads; their number is a byte
 PROCESSORS = {  # the number of the system call `futex`; how a waiting loop says that it is one, and where that is declared
     "x86_64": (202, "call void @llvm.x86.sse2.pause()", "declare void @llvm.x86.sse2.pause()"),

@@ -11,14 +11,9 @@ import numpy as np
 from eagerdl.jit import native
 from eagerdl.kernels import threads
 
-# Rough speeds, and how many seconds of work a thread has to get.
-BYTES_PER_SECOND, CALLS_PER_SECOND, FORMULAS_PER_SECOND, OPERATIONS_PER_SECOND, WORTH_A_THREAD = (
-    8e9,
-    4e8,
-    2e9,
-    5e10,
-    10e-6,
-)
+# Rough speeds.
+BYTES_PER_SECOND, CALLS_PER_SECOND, FORMULAS_PER_SECOND, OPERATIONS_PER_SECOND = 8e9, 4e8, 2e9, 5e10
+WORTH_A_THREAD = 10e-6  # seconds of work that a thread has to get
 # Products of more multiplications OpenBLAS shares itself (its SMP_THRESHOLD_MIN times GEMM_MULTITHREAD_THRESHOLD).
 SHARED_BY_BLAS = 1 << 18
 
