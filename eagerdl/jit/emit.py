@@ -128,12 +128,43 @@ def step_of(shape, steps, group):
     return 0
 
 
-class _Emitter:
+class RegionSource:
+    """What the sources of a region need to know on any machine: how its values lie in its space.
+
+    A subclass finds `operands` and `out`, the operands that are written.
+    """
+
     def __init__(self, region, materialized, partners):
         self.region, self.partners = region, partners
         self.nodes = [node for node in region.nodes if node.kind != VIEW]
         self.alias = {node.outputs[0]: node.inputs[0] for node in region.nodes if node.kind == VIEW}
         self.outputs = [value for value in region.axes if value in materialized and value not in self.alias]
+
+    def _axes_of(self, value, node):
+        """How a value from outside lies in the space, as an input of `node`."""
+        if node.kind == REDUCE:
+            return self.region.identity
+        axes = self.region.axes[node.outputs[0]]
+        offset = len(axes) - value.ndim
+        return tuple(axes[i + offset] if n != 1 else -1 for i, n in enumerate(value.shape))
+
+    def _root(self, value):
+        while value in self.alias:
+            value = self.alias[value]
+        return value
+
+    def _level(self, value):
+        return self.region.level(self._root(value))
+
+    def _overwritten(self, operand):
+        """The operand that an output overwrites in place; None for outputs with memory of their own."""
+        old = self.partners.get(operand.value) if operand.value in self.out else None
+        return None if old is None else next((one for one in self.operands.values() if one.value is old), None)
+
+
+class _Emitter(RegionSource):
+    def __init__(self, region, materialized, partners):
+        super().__init__(region, materialized, partners)
         self.words, self.operands, self.lines = [], {}, []
         self.slots = self.variables = 0
 
@@ -176,22 +207,6 @@ class _Emitter:
         for value in self.outputs:
             operand = self.out[value] = Operand(value, region.axes[value])
             operand.name = f"o{len(self.out) - 1}"
-
-    def _axes_of(self, value, node):
-        """How a value from outside lies in the space, as an input of `node`."""
-        if node.kind == REDUCE:
-            return self.region.identity
-        axes = self.region.axes[node.outputs[0]]
-        offset = len(axes) - value.ndim
-        return tuple(axes[i + offset] if n != 1 else -1 for i, n in enumerate(value.shape))
-
-    def _level(self, value):
-        return self.region.level(self._root(value))
-
-    def _root(self, value):
-        while value in self.alias:
-            value = self.alias[value]
-        return value
 
     def _plan_phases(self):
         """In which phase each call runs, and from which phase on its result can be used."""
@@ -358,11 +373,6 @@ class _Emitter:
         self.say(depth + 2, "for j in range(n):")
         self.say(depth + 3, f"for r in range({end} - {index}):")
         self.say(depth + 4, store)
-
-    def _overwritten(self, operand):
-        """The operand that an output overwrites in place; None for outputs with memory of their own."""
-        old = self.partners.get(operand.value) if operand.value in self.out else None
-        return None if old is None else next((one for one in self.operands.values() if one.value is old), None)
 
     def _but(self, operand):
         """The scope in which an operand that is overwritten in place is written, as part of a name."""

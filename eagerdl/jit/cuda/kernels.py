@@ -14,7 +14,7 @@ from eagerdl.jit import lowering
 from eagerdl.jit.cuda import words
 from eagerdl.jit.cuda.regions import is_column
 from eagerdl.jit.cuda.words import TYPES
-from eagerdl.jit.emit import NotEmitted, Operand, groups_of, step_of
+from eagerdl.jit.emit import NotEmitted, Operand, RegionSource, groups_of, step_of
 from eagerdl.jit.fuse import FULL, ROW, is_row_major
 from eagerdl.jit.graph import REDUCE, VIEW, Value
 
@@ -68,13 +68,10 @@ def sizes_of(region, groups):
     return [math.prod([region.shape[axis] for axis in group]) for group in groups]
 
 
-class _Emitter:
+class _Emitter(RegionSource):
     def __init__(self, region, materialized, partners):
-        self.region, self.partners = region, partners
-        self.nodes = [node for node in region.nodes if node.kind != VIEW]
+        super().__init__(region, materialized, partners)
         self.order = {node: index for index, node in enumerate(self.nodes)}
-        self.alias = {node.outputs[0]: node.inputs[0] for node in region.nodes if node.kind == VIEW}
-        self.outputs = [value for value in region.axes if value in materialized and value not in self.alias]
         self.kind = COLUMNS if region.columns else ELEMENTS if region.row is None else ROWS
         self.parameters, self.lines, self.scalars, self.count = [], [], {}, 0
 
@@ -112,19 +109,6 @@ class _Emitter:
             if self._overwritten(operand) is not None:
                 operand.name = self._overwritten(operand).name
 
-    def _axes_of(self, value, node):
-        """How a value from outside lies in the space, as an input of `node`."""
-        if node.kind == REDUCE:
-            return self.region.identity
-        axes = self.region.axes[node.outputs[0]]
-        offset = len(axes) - value.ndim
-        return tuple(axes[i + offset] if n != 1 else -1 for i, n in enumerate(value.shape))
-
-    def _overwritten(self, operand):
-        """The operand that an output overwrites in place; None for outputs with memory of their own."""
-        old = self.partners.get(operand.value) if operand.value in self.out else None
-        return None if old is None else next((one for one in self.operands.values() if one.value is old), None)
-
     def _find_places(self):
         """How each operand moves along a row, or along all elements.
 
@@ -156,14 +140,6 @@ class _Emitter:
                 raise NotEmitted
         self.index = "int" if max(extents) <= NARROW else "long long"
         self.several = any(one.inner == "m" for one in everything)
-
-    def _root(self, value):
-        while value in self.alias:
-            value = self.alias[value]
-        return value
-
-    def _level(self, value):
-        return self.region.level(self._root(value))
 
     def _find_phases(self):
         """When each value can be used: how often the row has to have been gone over before."""
