@@ -12,9 +12,10 @@ Every function of arrays is here and in `edl.ops` as the same object; areas are 
 """
 
 import importlib as _importlib
+import typing as _typing
 import warnings as _warnings
 
-from eagerdl import config, data, errors, linalg, mixed_precision, models, nn, ops, saving, train, tree
+from eagerdl import config, errors, linalg, ops, registry, tree
 from eagerdl import fft as _fft
 from eagerdl.autograd import (
     ForwardAccumulator,
@@ -34,20 +35,22 @@ from eagerdl.autograd import (
 from eagerdl.devices import device
 from eagerdl.errors import install_traceback_filter as _install_traceback_filter
 from eagerdl.jit import function, print
-from eagerdl.models import Model, Sequential
-from eagerdl.nn import Input, InputSpec, Layer, Module, activations, constraints, initializers, regularizers
-from eagerdl.nn import symbolic as _symbolic
 from eagerdl.ops import *  # noqa: F403
 from eagerdl.ops import image, random
 from eagerdl.tensor import Tensor, TensorSpec
-from eagerdl.train import callbacks, losses, metrics, optimizers
-from eagerdl.train.optimizers.clipping import clip_by_global_norm
 from eagerdl.variable import Variable
+
+if _typing.TYPE_CHECKING:
+    from eagerdl import data, datasets, debugging, mixed_precision, models, nn, saving, train, utils, wrappers
+    from eagerdl import nn as layers
+    from eagerdl.models import Model, Sequential
+    from eagerdl.nn import Input, InputSpec, Layer, Module, activations, constraints, initializers, regularizers
+    from eagerdl.nn.symbolic import SymbolicTensor as KerasTensor
+    from eagerdl.train import callbacks, losses, metrics, optimizers
+    from eagerdl.train.optimizers.clipping import clip_by_global_norm
 
 __version__ = "0.1.0"
 
-layers = nn  # as Keras calls the room
-KerasTensor = _symbolic.SymbolicTensor
 fft = _fft  # the area; `edl.ops.fft` is Keras' function, to which calling the area leads
 
 _install_traceback_filter()
@@ -55,17 +58,36 @@ _install_traceback_filter()
 _warnings.filterwarnings("ignore", category=RuntimeWarning, module=r"eagerdl\.")
 
 
-# Rooms that are opened when somebody asks for them: they, or what they need, would make every start slower.
-_ROOMS = ("datasets", "debugging", "utils", "wrappers")
+# Names that are read when somebody asks for them, so that a program starts with what it uses: the rooms, and what others have.
+_ROOMS = (
+    "data", "datasets", "debugging", "mixed_precision", "models", "nn", "saving", "train", "utils", "wrappers",
+)  # fmt: skip
+_HOMES = {
+    **dict.fromkeys(("Model", "Sequential"), "models"),
+    **dict.fromkeys(("Input", "InputSpec", "Layer", "Module"), "nn"),
+    **dict.fromkeys(("activations", "constraints", "initializers", "regularizers"), "nn"),
+    **dict.fromkeys(("callbacks", "losses", "metrics", "optimizers"), "train"),
+    "clip_by_global_norm": "train.optimizers.clipping",
+}
+_OTHERWISE_CALLED = {"layers": ("nn", None), "KerasTensor": ("nn.symbolic", "SymbolicTensor")}  # by Keras
 
 
 def __getattr__(name):
-    if name in _ROOMS:
-        return _importlib.import_module(f"eagerdl.{name}")
-    from eagerdl.foreign import missing
+    home, inside = (name, None) if name in _ROOMS else _OTHERWISE_CALLED.get(name) or (_HOMES.get(name), name)
+    if home is None:
+        from eagerdl.foreign import missing
 
-    raise AttributeError(missing(name, [*_ROOMS, *[known for known in globals() if not known.startswith("_")]]))
+        raise AttributeError(missing(name, [one for one in __dir__() if not one.startswith("_")]))
+    room = _importlib.import_module(f"eagerdl.{home}")
+    found = globals()[name] = room if inside is None else getattr(room, inside)
+    return found
 
 
 def __dir__():
-    return sorted({*globals(), *_ROOMS})
+    return sorted({*globals(), *_ROOMS, *_HOMES, *_OTHERWISE_CALLED})
+
+
+__all__ = [name for name in __dir__() if not name.startswith("_")]
+
+# What a config names may live in a room that nobody has opened yet.
+registry.open_all = lambda: [_importlib.import_module(f"eagerdl.{home}") for home in ("models", "saving")]

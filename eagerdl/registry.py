@@ -24,6 +24,7 @@ __all__ = [
 ]  # fmt: skip
 
 AREAS: dict[str, dict[str, Any]] = {}  # "layers" -> {"Dense": Dense, ...}
+open_all: Callable = list  # set by the package: reads the rooms whose areas are not here yet
 _custom: dict[str, Any] = {}  # "package>Name" or "Name" -> what users registered
 _names: dict[Any, str] = {}  # the other way round
 _scope = contextvars.ContextVar("eagerdl_custom_objects", default=())
@@ -279,6 +280,7 @@ def find(name, registered=None, module=None):
         thing = get_registered_object(known) if known else None
         if thing is not None:
             return thing
+    open_all()
     parts = (module or "").split(".")
     if parts[0] in ("", "keras", "eagerdl", "tf_keras") or module == "builtins":
         tables = [AREAS[part] for part in parts if part in AREAS] + list(AREAS.values())

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+import eagerdl as edl
+
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "eagerdl"
 
@@ -127,8 +129,39 @@ def test_ops_load_no_compiler(module):
     assert not found, f"{module} imports {found} at module level: put that code under eagerdl/kernels"
 
 
-def test_import_eagerdl_is_light():
-    program = f"import sys, eagerdl; print(*[name for name in {SLOW_TO_IMPORT} if name in sys.modules])"
+def output(program):
+    """What a process of its own prints."""
     result = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True)
     assert result.returncode == 0, result.stderr
-    assert not result.stdout.split(), f"`import eagerdl` loads {result.stdout.split()}"
+    return result.stdout.strip()
+
+
+def test_import_eagerdl_is_light():
+    rooms = [f"eagerdl.{name}" for name in ("nn", "data", "train", "models", "saving")]
+    loaded = output(
+        f"import sys, eagerdl; print(*[name for name in {(*SLOW_TO_IMPORT, *rooms)} if name in sys.modules])"
+    )
+    assert not loaded, f"`import eagerdl` loads {loaded}"
+
+
+def test_names_read_when_needed_are_those_for_type_checkers():
+    (block,) = [node for node in TREES["eagerdl"].body if is_type_checking(node)]
+    named = {alias.asname or alias.name for node in block.body for alias in node.names}
+    assert named == {*edl._ROOMS, *edl._HOMES, *edl._OTHERWISE_CALLED}
+    for name in named:
+        assert name in dir(edl) and name in edl.__all__
+        assert getattr(edl, name) is not None
+    assert edl.layers is edl.nn
+
+
+def test_configs_are_found_in_rooms_that_nobody_opened():
+    program = """
+from eagerdl import registry
+print(registry.find("Adam", module="keras.optimizers").__name__, registry.find("Dense", module="keras.layers").__name__)
+"""
+    assert output(program) == "Adam Dense"
+
+
+def test_all_names_come_with_a_star():
+    program = "import sys; from eagerdl import *; sys.stdout.write(f'{Model.__name__} {layers.Dense.__name__}')"
+    assert output(program) == "Model Dense"

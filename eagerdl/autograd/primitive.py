@@ -33,19 +33,18 @@ class Primitive:
 
     __slots__ = (
         "body", "call", "defaults", "family", "forward", "infer", "keep_all", "keeps", "keeps_out", "lower", "name",
-        "params", "places", "promote", "pull", "push", "required", "same_dtype", "several", "signature", "tensors", "variadic",
+        "params", "places", "promote", "pull", "push", "required", "same_dtype", "several", "tensors", "variadic",
     )  # fmt: skip
 
     def __init__(self, family, body, forward, *, tensors=1, infer, promote, several=False, same_dtype=False, lower=None,
                  variadic=False):  # fmt: skip
         self.family, self.body, self.forward = family, body, forward
         self.name = body.__name__.lstrip("_")
-        self.signature = inspect.signature(body)
-        names = list(self.signature.parameters)
         self.variadic = variadic
-        count = 1 if variadic else tensors
-        self.tensors, self.params = tuple(names[:count]), tuple(names[count:])
-        self.defaults = tuple(self.signature.parameters[name].default for name in self.params)
+        names, count = parameters_of(body), 1 if variadic else tensors
+        self.tensors, self.params = names[:count], names[count:]
+        given = body.__defaults__ or ()
+        self.defaults = (inspect.Parameter.empty,) * (len(self.params) - len(given)) + given
         self.places = {name: place for place, name in enumerate(self.params)}
         self.required = tuple(place for place, value in enumerate(self.defaults) if value is inspect.Parameter.empty)
         self.infer, self.promote, self.several, self.same_dtype, self.lower = infer, promote, several, same_dtype, lower
@@ -58,6 +57,11 @@ class Primitive:
         if self.name in REGISTRY:
             raise TypeError(f"op {self.name!r} is defined twice")
         REGISTRY[self.name] = self
+
+    @property
+    def signature(self):
+        """The signature of the op; there are hundreds of ops, and few are ever asked."""
+        return _signature(self.body)
 
     def tensor_name(self, index):
         """The name of input number `index` in messages."""
@@ -108,7 +112,7 @@ class Primitive:
     def asked(self, function, what):
         """What the rule `function` names, as the text of the arguments of its call; notes what is kept."""
         plan = []
-        for asked in function.__code__.co_varnames[: function.__code__.co_argcount]:
+        for asked in parameters_of(function):
             name = asked.removesuffix("_spec")
             values_wanted = self.family != "linear" and name == asked
             if name in ("g", "out", "needs"):
@@ -133,6 +137,14 @@ class Primitive:
         return f"<Primitive {self.name} ({self.family})>"
 
 
+_signature = functools.cache(inspect.signature)
+
+
+def parameters_of(function):
+    """The names of the parameters of a plain function."""
+    return function.__code__.co_varnames[: function.__code__.co_argcount]
+
+
 # -- families -----------------------------------------------------------------------------------
 
 
@@ -148,7 +160,7 @@ def elementwise(forward, d=None, *, promote=None, dtype=None, tensors=None):
     """
 
     def define(body):
-        count = tensors or len(inspect.signature(body).parameters)
+        count = tensors or len(parameters_of(body))
         policy = promote or (dtypes.to_floating if d is not None and count == 1 else dtypes.to_common)
         out_dtype = dtype if callable(dtype) else (lambda given: given if dtype is None else dtype)
 
@@ -314,7 +326,7 @@ def _pull_of(primitive, rules, what):
     """One function (g, out, needs, inputs, params) -> cotangents of the inputs, from a rule for each or one for all."""
     if not isinstance(rules, tuple):
         single, asked = len(primitive.tensors) == 1 and not primitive.variadic, primitive.asked(rules, what)
-        return written(f"(rule0({asked}),)" if single else f"rule0({asked})")(rules)
+        return _deferred(primitive, f"(rule0({asked}),)" if single else f"rule0({asked})", [rules])
     if len(rules) != len(primitive.tensors):
         raise TypeError(
             f"op {primitive.name!r} has {len(primitive.tensors)} inputs and {len(rules)} rules in its {what}"
@@ -322,7 +334,17 @@ def _pull_of(primitive, rules, what):
     terms = [_term(primitive, rule, i, what) for i, rule in enumerate(rules)]
     if len(terms) > 1:
         terms = [f"{term} if needs[{i}] else None" for i, term in enumerate(terms)]
-    return written(f"({', '.join(terms)},)", len(rules))(*rules)
+    return _deferred(primitive, f"({', '.join(terms)},)", rules)
+
+
+def _deferred(primitive, text, rules):
+    """What stands in for a pull until its first call, which compiles it: no program uses all ops."""
+
+    def pull(*arguments):
+        primitive.pull = written(text, len(rules))(*rules)
+        return primitive.pull(*arguments)
+
+    return pull
 
 
 def _term(primitive, rule, i, what):
