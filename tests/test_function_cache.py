@@ -18,6 +18,7 @@ import pytest
 import eagerdl as edl
 from eagerdl import cli, doctor
 from eagerdl.jit import cache, compiler, elsewhere
+from eagerdl.jit.translation import object_file
 from eagerdl.kernels import threads
 
 ROOT = pathlib.Path(__file__).parent.parent
@@ -106,7 +107,7 @@ def test_keys_depend_on_source_vocabulary_versions_and_processor(monkeypatch):
 
 def test_the_vocabulary_is_that_of_the_sources():
     folder = pathlib.Path(compiler.__file__).parent
-    text = b"".join((folder / name).read_bytes() for name in ("intrinsics.py", "formulas.py", "compiler.py"))
+    text = b"".join((folder / name).read_bytes() for name in ("intrinsics.py", "formulas.py", "translation.py"))
     assert compiler.vocabulary() == hashlib.sha256(text).hexdigest()
 
 
@@ -138,17 +139,49 @@ def test_another_process_helps_with_many_kernels(folder, monkeypatch, helped):
 
 def test_the_other_process_fills_the_cache(folder):
     sources = numbered(3000, 3)
-    code = "from eagerdl.jit.elsewhere import work; work()"
-    subprocess.run([sys.executable, "-c", code], input=json.dumps(sources).encode(), check=True, cwd=ROOT, timeout=120)
+    given = json.dumps(sources).encode()
+    subprocess.run([sys.executable, "-c", elsewhere.PROGRAM], input=given, check=True, cwd=ROOT, timeout=120)
     assert all(cache.has(compiler.key_of(source)) for source in sources)
     before = compiler.compile_counts()["compiled"]
     compiler.kernels(sources)
     assert compiler.compile_counts()["compiled"] == before
 
 
+def test_a_helper_begins_with_the_first_missing_kernel_of_a_large_graph(folder, monkeypatch):
+    begun = []
+    monkeypatch.setattr(elsewhere, "Helper", lambda: begun.append(Silent()) or begun[-1])
+    monkeypatch.setattr(elsewhere.threads, "cores", lambda: 2)
+    one, *rest = numbered(4000, 4)
+    compiler.kernel(one)
+    with elsewhere.near(False):
+        compiler.kernels(rest[:1])
+    assert not begun  # nobody expects many
+    with elsewhere.near():
+        assert not begun
+        compiler.kernel(one)
+        assert not begun  # nothing is missing
+        with elsewhere.near():
+            compiler.kernels(rest)
+        (helper,) = begun
+        assert helper.given == rest[1:] and not helper.ended
+    assert helper.ended and elsewhere.begin() is None
+
+
+class Silent:
+    """A helper that does nothing."""
+
+    ended = False
+
+    def give(self, sources):
+        self.given = sources
+
+    def end(self):
+        self.ended = True
+
+
 def test_machine_code_without_its_function_is_compiled_again(folder):
     source = "def kernel(P):\n    set_word(P, word(P, 1) + 4)\n"
-    code, _ = compiler._machine_code(source)
+    code, _ = object_file(source)
     cache.write(compiler.key_of(source), code, "another", source)
     before = compiler.compile_counts()["compiled"]
     table = np.array([0, 3], np.int64)

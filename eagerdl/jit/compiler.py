@@ -3,16 +3,13 @@
 import contextlib
 import functools
 import hashlib
-import re
 import threading
 import time
 from pathlib import Path
 
-from eagerdl.errors import ArgumentError
 from eagerdl.jit import cache, elsewhere, native
 
 FORMAT = 1  # stands for the vocabulary of kernels where its sources cannot be read
-KNOWN = {"memset", "memcpy", "memmove", "sinf", "cosf"}  # what every process has
 _lock = threading.RLock()
 _loaded = {}  # key -> Kernel
 counts = {"compiled": 0, "from disk": 0, "seconds": 0.0}  # since the process began
@@ -72,7 +69,10 @@ def kernel(source):
 def kernels(sources):
     """The kernels with these sources, in their order; as `kernel`, but many are compiled faster together."""
     missing = [source for source in dict.fromkeys(sources) if source not in _loaded and not cache.has(key_of(source))]
-    with contextlib.nullcontext() if getattr(_allowed, "nothing", False) else elsewhere.help_with(missing):
+    with elsewhere.near(len(missing) >= elsewhere.MANY and not getattr(_allowed, "nothing", False)):
+        helper = elsewhere.begin() if missing else None
+        if helper is not None:
+            helper.give(missing)
         return [kernel(source) for source in sources]
 
 
@@ -106,7 +106,7 @@ def vocabulary():
     """A digest of the code that says what the words of kernels mean: kernels that other code compiled are not found."""
     folder = Path(__file__).parent
     try:
-        text = b"".join((folder / name).read_bytes() for name in ("intrinsics.py", "formulas.py", "compiler.py"))
+        text = b"".join((folder / name).read_bytes() for name in ("intrinsics.py", "formulas.py", "translation.py"))
     except OSError:  # a program that was packed without sources
         text = str(FORMAT).encode()
     return hashlib.sha256(text).hexdigest()
@@ -144,70 +144,13 @@ def _from_disk(source):
 
 def _compiled(source):
     start = time.perf_counter()
-    code, symbol = _machine_code(source)
+    elsewhere.begin()
+    from eagerdl.jit.translation import object_file
+
+    code, symbol = object_file(source)
     cache.write(key_of(source), code, symbol, source, versions())
     run = native.load(code, symbol)
     seconds = time.perf_counter() - start
     counts["compiled"] += 1
     counts["seconds"] += seconds
     return Kernel(source, run, seconds)
-
-
-@functools.cache
-def _pipeline():
-    """The passes of Numba's compiler that kernels need: they hold no closures, literal types or anything else to be rewritten."""
-    from numba.core import compiler, compiler_machinery, typed_passes, untyped_passes
-
-    class Pipeline(compiler.CompilerBase):
-        def define_pipelines(self):
-            manager = compiler_machinery.PassManager("kernel")
-            for one in (
-                untyped_passes.TranslateByteCode, untyped_passes.FixupArgs, untyped_passes.IRProcessing,
-                untyped_passes.ReconstructSSA, typed_passes.NopythonTypeInference, typed_passes.PreLowerStripPhis,
-                typed_passes.IRLegalization, typed_passes.AnnotateTypes, typed_passes.NativeLowering,
-                typed_passes.NoPythonBackend,
-            ):  # fmt: skip
-                manager.add_pass(one, one.__name__)
-            manager.finalize()
-            return [manager]
-
-    return Pipeline
-
-
-def _machine_code(source):
-    """The object file of a kernel and the name of its function there."""
-    from numba import types
-    from numba.core import compiler, registry
-    from numba.core.compiler_lock import global_compiler_lock
-
-    from eagerdl.jit.intrinsics import names_in
-
-    names = names_in(source)
-    exec(compile(source, "<kernel>", "exec"), names)
-    function = names["kernel"]
-    # Each object file has a name of its own for its function, since all live in one process.
-    function.__name__ = function.__qualname__ = f"kernel_{hashlib.sha256(source.encode()).hexdigest()[:24]}"
-    # The function alone, without the wrappers by which Python or C would call it and that need the interpreter.
-    flags = compiler.Flags()
-    flags.no_cpython_wrapper = flags.no_cfunc_wrapper = flags.no_compile = True
-    flags.error_model, flags.nrt = "numpy", False
-    cpu = registry.cpu_target
-    with global_compiler_lock:
-        made = compiler.compile_extra(
-            cpu.typing_context,
-            cpu.target_context,
-            function,
-            (types.int64,),
-            types.void,
-            flags,
-            {},
-            pipeline_class=_pipeline(),
-        )
-        made.library.finalize()
-    _, kind, (code, _) = made.library.serialize_using_object_code()
-    strangers = set(re.findall(r"^declare .*@([\w.$]+)\(", made.library.get_llvm_str(), re.M)) - KNOWN
-    strangers = {name for name in strangers if not name.startswith("llvm.")}
-    if kind != "object" or strangers:
-        raise ArgumentError("function", "a kernel is machine code that needs nothing from outside", f"{kind}, {sorted(strangers)}",
-                            "use the version of Numba that pyproject.toml asks for")  # fmt: skip
-    return code, made.fndesc.llvm_func_name

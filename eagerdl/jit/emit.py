@@ -318,7 +318,7 @@ class _Emitter(RegionSource):
             say(depth, "start = begin")
             say(depth, "while start < end:")
             depth += 1
-            say(depth, f"stop = min(start + {BLOCK}, end)")
+            say(depth, f"stop = least(start + {BLOCK}, end)")
         else:
             say(depth, "start, stop = begin, end")
         say(depth, "m = stop - start")

@@ -10,7 +10,7 @@ import weakref
 
 from llvmlite import ir
 from numba import types
-from numba.extending import intrinsic, register_jitable
+from numba.extending import intrinsic
 
 from eagerdl.jit import formulas
 
@@ -207,11 +207,33 @@ def divide(typingctx, a, b):
     return a(a, a), codegen
 
 
-@register_jitable
-def clip(x, low, high):
+@intrinsic
+def clip(typingctx, x, low, high):
     """`x` between two bounds; NaN stays."""
-    x = select(either(x > low, x != x), x, low)
-    return select(either(x < high, x != x), x, high)
+
+    def codegen(context, builder, signature, args):
+        x, *bounds = args
+        for symbol, bound in zip("><", bounds):
+            # True too if x is NaN, of numbers without order.
+            if isinstance(signature.args[0], types.Float):
+                inside = builder.or_(builder.fcmp_ordered(symbol, x, bound), builder.fcmp_unordered("uno", x, x))
+            else:
+                compare = builder.icmp_signed if signature.args[0].signed else builder.icmp_unsigned
+                inside = compare(symbol, x, bound)
+            x = builder.select(inside, x, bound)
+        return x
+
+    return x(x, x, x), codegen
+
+
+@intrinsic
+def least(typingctx, a, b):
+    """The smaller one of two words."""
+
+    def codegen(context, builder, signature, args):
+        return builder.select(builder.icmp_signed("<", *args), *args)
+
+    return types.int64(types.int64, types.int64), codegen
 
 
 def _loop_caller(operands):
@@ -302,7 +324,7 @@ def copy_bytes(typingctx, target, source, count):
 VOCABULARY = {
     "set_word": set_word, "call_kernel": call_kernel, "call_loop": call_loop, "copy_bytes": copy_bytes,
     "word": word, "number": number, "select": select, "negate": negate, "copysign": copysign, "divide": divide,
-    "clip": clip, "settled": settled, "both": _logic("and_"), "either": either, "differ": _logic("xor"),
+    "clip": clip, "least": least, "settled": settled, "both": _logic("and_"), "either": either, "differ": _logic("xor"),
     **{name: _rounding(name) for name in ("sqrt", "floor", "ceil", "trunc", "rint", "fabs")},
     **{f"as_{name}": kind for name, kind in TYPES.items() if name != "b1"},
     **{f"loop_{count}": _loop_caller(count) for count in (2, 3, 4)},

@@ -8,7 +8,7 @@ import time
 
 import numpy as np
 
-from eagerdl.jit import compiler, copies, emit, lowering, native, pool, scattering, shares
+from eagerdl.jit import compiler, copies, elsewhere, emit, lowering, native, pool, scattering, shares
 from eagerdl.jit.graph import CALL, VIEW
 from eagerdl.jit.interpreter import Interpreter, ShapeChanged
 from eagerdl.jit.lines import blame
@@ -34,11 +34,11 @@ class Program(Schedule):
         self.graph, self.threads = graph, threads
         self.lock = threading.Lock()
         self.interpreter = Interpreter(graph)
-        self._plan()
-        fused = [step for step in self.steps if step.region is not None]
-        self.kernels = dict(zip(fused, compiler.kernels([step.source.text for step in fused])))
-        stacks = any(node.function is np.matmul and node.outputs[0].ndim > 2 for node in graph.nodes)
-        self.stack = compiler.kernel(shares.STACK) if stacks and threads else None
+        with elsewhere.near(len(graph.nodes) >= elsewhere.LARGE):
+            self._plan()
+            fused = [step for step in self.steps if step.region is not None]
+            found = compiler.kernels([*[step.source.text for step in fused], *self._sources_of_calls()])
+        self.kernels = dict(zip(fused, found))
         self.pins = {}
         self._lay_out()
         self._bind()
@@ -46,6 +46,21 @@ class Program(Schedule):
     def source_of(self, region, partners):
         """The Source of a region."""
         return emit.source_of(region, self.outside, partners)
+
+    def _sources_of_calls(self):
+        """Those of the kernels by which large calls may be done that are no regions."""
+        found = set()
+        for step in self.steps if self.threads else ():
+            node = step.node
+            if step.region is not None:
+                continue
+            if _is_stack(node):
+                found.add(shares.STACK)
+            elif copies.parts_of(node):
+                found.add(copies.source_of(node.outputs[0].dtype.itemsize))
+            elif scattering.fits(node):
+                found.add(scattering.source_for(node))
+        return sorted(found)
 
     # -- where things are ------------------------------------------------------------------------------
 
@@ -350,22 +365,20 @@ class Program(Schedule):
         found = scattering.table(node, self.arrays)
         if found is None:
             return None
-        source, table = found
-        self.tables.append(table)
-        self.names[f"k{number}"], self.names[f"T{number}"] = compiler.kernel(source).run, native.address(table)
+        run = compiler.kernel(scattering.source_for(node)).run
+        self.tables.append(found)
+        self.names[f"k{number}"], self.names[f"T{number}"] = run, native.address(found)
         return [f"k{number}(T{number})  # {node.label}"]
 
     def _product_lines(self, number, node):
-        if (
-            node.function is not np.matmul
-            or node.named
-            or not self.stack
-            or not self._stand_still((*node.inputs, *node.outputs))
-        ):
+        if not self.threads or not _is_stack(node) or not self._stand_still((*node.inputs, *node.outputs)):
             return None
         tables = shares.stack_tables(*[self.arrays[value] for value in (*node.args, *node.outputs)])
         self.tables += [array for arrays in tables for array in arrays]
-        return self._together(number, [(self.stack.run, table) for table, *_ in tables], node.label) if tables else None
+        if not tables:
+            return None
+        run = compiler.kernel(shares.STACK).run
+        return self._together(number, [(run, table) for table, *_ in tables], node.label)
 
     # -- calls ---------------------------------------------------------------------------------------------
 
@@ -381,6 +394,11 @@ class Program(Schedule):
             raise
         finally:
             self.lock.release()
+
+
+def _is_stack(node):
+    """True for products of many matrices."""
+    return node.function is np.matmul and not node.named and node.outputs[0].ndim > 2
 
 
 def number_word(number, how):

@@ -43,8 +43,14 @@ def fits(node):
     return g.dtype.name in ("float32", "float64") and index.dtype.name in ("int32", "int64") and all(steps)
 
 
+def source_for(node):
+    """The kernel for a call that fits."""
+    g, index, *_ = node.args
+    return source_of(NAMES[g.dtype], NAMES[index.dtype])
+
+
 def table(node, arrays):
-    """The source for a call and its table, for the arrays of its values; None if the index does not lie in one block."""
+    """The table for a call, for the arrays of its values; None if the index does not lie in one block."""
     g, index, count, _ = node.args
     out, rows, places = arrays[node.outputs[0]], arrays[g], arrays[index]
     if not places.flags.c_contiguous or not out.flags.c_contiguous:
@@ -52,4 +58,4 @@ def table(node, arrays):
     lead = RANK - index.ndim
     sizes, steps = (1,) * lead + index.shape, (0,) * lead + g.strides[: index.ndim]
     words = [*map(native.address, (out, places, rows)), count, math.prod(g.shape[index.ndim :]), *sizes, *steps]
-    return source_of(NAMES[g.dtype], NAMES[index.dtype]), np.array(words, np.int64)
+    return np.array(words, np.int64)
