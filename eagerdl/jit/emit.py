@@ -64,18 +64,19 @@ class NotEmitted(Exception):
     """A region whose arrays lie in memory in a way that kernels do not know."""
 
 
-def source_of(region, materialized, partners):
+def source_of(region, materialized, partners, brief=False):
     """The Source of a region.
 
     Args:
         region: the Region.
         materialized: the values of it that are needed outside.
         partners: output value -> the value whose memory it may overwrite in place.
+        brief: whether rows are thought to be short.
 
     Raises:
         NotEmitted: if rows are no rows in memory.
     """
-    return _Emitter(region, materialized, partners).source()
+    return _Emitter(region, materialized, partners, brief).source()
 
 
 def grouped(region, operands):
@@ -163,8 +164,9 @@ class RegionSource:
 
 
 class _Emitter(RegionSource):
-    def __init__(self, region, materialized, partners):
+    def __init__(self, region, materialized, partners, brief):
         super().__init__(region, materialized, partners)
+        self.brief = brief
         self.words, self.operands, self.lines = [], {}, []
         self.slots = self.variables = 0
 
@@ -272,6 +274,8 @@ class _Emitter(RegionSource):
     def _text(self):
         say, groups = self.say, self.groups
         say(0, "def kernel(P):")
+        if self.brief:
+            say(1, "brief()")
         first, last = self.word("from"), self.word("to")
         say(1, f"first, last = word(P, {first}), word(P, {last})")
         say(1, f"n = word(P, {self.word('size', len(groups) - 1)})")

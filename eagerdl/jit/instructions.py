@@ -14,7 +14,7 @@ import operator
 
 import numpy as np
 
-from eagerdl.jit import compiler, copies, lowering, native, pool
+from eagerdl.jit import compiler, copies, emit, lowering, native, pool
 from eagerdl.jit.fuse import FULL, can_fuse, is_row_major
 from eagerdl.jit.graph import ELEMENTWISE, LOOP, VIEW, Value
 from eagerdl.jit.lowering import NAMES
@@ -97,6 +97,10 @@ class Body(Program):
         return self.inside[value][0] if value in self.inside else value
 
     # -- what is fused ----------------------------------------------------------------------------------
+
+    def source_of(self, region, partners):
+        """The Source of a region; what loops compute at a time is small as a rule."""
+        return emit.source_of(region, self.outside, partners, brief=True)
 
     def _alone(self):
         """Calls of ufunc loops on what is broadcast along short rows: one call for all rows takes less than one for each."""

@@ -69,15 +69,18 @@ def _loader(name, apart):
 
 
 def _storer(name, scope):
-    """Stores a number into memory of a scope."""
+    """Stores a number into memory of a scope, which is not that of another one."""
     kind, memory, size = TYPES[name], MEMORY[name], SIZES[name]
+    others = tuple(one for one in range(SCOPES) if one != scope)
 
     @intrinsic
     def store(typingctx, base, offset, value):
         def codegen(context, builder, signature, args):
             pointer = _pointer(builder, args, memory)
             value = builder.zext(args[2], memory) if name == "b1" else args[2]
-            builder.store(value, pointer, align=size).set_metadata("alias.scope", _scopes(builder.module, (scope,)))
+            stored = builder.store(value, pointer, align=size)
+            stored.set_metadata("alias.scope", _scopes(builder.module, (scope,)))
+            stored.set_metadata("noalias", _scopes(builder.module, others))
             return context.get_dummy_value()
 
         return types.void(types.int64, types.int64, kind), codegen
@@ -119,6 +122,20 @@ def number(typingctx, table, index):
         return builder.load(builder.gep(pointer, [args[1]]))
 
     return types.float64(types.int64, types.int64), codegen
+
+
+BRIEF = "eagerdl.brief"  # a mark of modules
+
+
+@intrinsic
+def brief(typingctx):
+    """Says that the rows of a kernel are short."""
+
+    def codegen(context, builder, signature, args):
+        builder.module.add_named_metadata(BRIEF)
+        return context.get_dummy_value()
+
+    return types.void(), codegen
 
 
 @intrinsic
@@ -322,7 +339,7 @@ def copy_bytes(typingctx, target, source, count):
 
 
 VOCABULARY = {
-    "set_word": set_word, "call_kernel": call_kernel, "call_loop": call_loop, "copy_bytes": copy_bytes,
+    "set_word": set_word, "brief": brief, "call_kernel": call_kernel, "call_loop": call_loop, "copy_bytes": copy_bytes,
     "word": word, "number": number, "select": select, "negate": negate, "copysign": copysign, "divide": divide,
     "clip": clip, "least": least, "settled": settled, "both": _logic("and_"), "either": either, "differ": _logic("xor"),
     **{name: _rounding(name) for name in ("sqrt", "floor", "ceil", "trunc", "rint", "fabs")},

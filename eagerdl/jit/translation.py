@@ -10,13 +10,14 @@ Importing this module imports Numba.
 import hashlib
 import re
 
+from llvmlite import ir
 from numba import types
 from numba.core import compiler, compiler_machinery, cpu, imputils, target_extension, typed_passes, untyped_passes
 from numba.core.compiler_lock import global_compiler_lock
 from numba.core.typing.context import BaseContext
 
 from eagerdl.errors import ArgumentError
-from eagerdl.jit.intrinsics import names_in
+from eagerdl.jit.intrinsics import BRIEF, names_in
 
 NAME = "eagerdl kernels"
 KNOWN = {"memset", "memcpy", "memmove", "sinf", "cosf"}  # functions that every process has
@@ -59,6 +60,9 @@ class Translation(cpu.CPUContext):
 
     def post_lowering(self, mod, library):
         """Links nothing: kernels have no use for Numba's runtime, which counts references."""
+        if BRIEF in mod.namedmetadata:
+            for function in mod.functions:
+                _do_not_interleave(mod, function)
 
 
 class Kernels(target_extension.CPU):
@@ -93,6 +97,24 @@ target_extension.target_registry[NAME] = Kernels
 target_extension.dispatcher_registry[Kernels] = Dispatcher
 target_extension.jit_registry[Kernels] = target_extension.jit_registry[target_extension.CPU]  # is asked for, never used
 Dispatcher.targetdescr.target_context = Translation(Dispatcher.targetdescr.typing_context, NAME)
+
+
+def _do_not_interleave(module, function):
+    """Lets the loops of a function take one vector of elements at a time: four, as by default, leave short rows to single steps.
+
+    A loop is known by the branch that goes back, and carries a name of its own, a node that holds itself (LLVM's language
+    reference, "llvm.loop").
+    """
+    once = module.add_metadata(
+        [ir.MetaDataString(module, "llvm.loop.interleave.count"), ir.Constant(ir.IntType(32), 1)]
+    )
+    places = {block: number for number, block in enumerate(function.blocks)}
+    for block, number in places.items():
+        ends = [one for one in block.terminator.operands if isinstance(one, ir.Block)]
+        if any(places[one] <= number for one in ends):
+            name = module.add_metadata([ir.MetaDataString(module, f"{function.name} {number}"), once])
+            name.operands = (name, once)
+            block.terminator.set_metadata("llvm.loop", name)
 
 
 def object_file(source):
