@@ -85,8 +85,10 @@ def copy(to, given):
 def tables(to, given):
     """Tables of `source_of` by which threads copy an array; empty where it is not worth it."""
     parts = shares.count(2 * to.nbytes / shares.BYTES_PER_SECOND)
+    if parts == 1:
+        return []
     axis = next((axis for axis, n in enumerate(to.shape) if n > 1), None)
-    if parts == 1 or axis is None or axes_of(to, given) is None:
+    if axis is None or axes_of(to, given) is None:
         return []
     n, made = to.shape[axis], []
     for part in range(parts):

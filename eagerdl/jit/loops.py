@@ -195,6 +195,7 @@ class Driven:
         self._find_moves()
         self.run = compiler.kernel(DRIVER)
         self.last = {}  # the arrays of collected rows of the last call
+        self.placed = self.made = None  # where the arrays of the last call lay, and its table
 
     # -- what is copied, and what is written where it belongs ---------------------------------------
 
@@ -293,7 +294,13 @@ class Driven:
     # -- running --------------------------------------------------------------------------------------
 
     def table(self, n, along, collected):
-        """The driver's table, and the array of moves in it."""
+        """The driver's table, and the array of moves in it: those of the last call, if its arrays lay where these do."""
+        places = n, *[array.strides[0] for array in along], *map(native.address, (*along, *collected))
+        if places != self.placed:
+            self.placed, self.made = places, self._new_table(n, along, collected)
+        return self.made
+
+    def _new_table(self, n, along, collected):
         moves = []
         for place, what, which, offset, ahead in self.moves:
             array = (along if what == "along" else collected)[which]
