@@ -40,7 +40,7 @@ class Primitive:
                  variadic=False):  # fmt: skip
         self.family, self.body, self.forward = family, body, forward
         self.name = body.__name__.lstrip("_")
-        self.signature = inspect.signature(body)
+        self.signature = _of_positions(inspect.signature(body))
         names = list(self.signature.parameters)
         self.variadic = variadic
         count = 1 if variadic else tensors
@@ -195,6 +195,12 @@ def linear(transpose, *, infer, promote=dtypes.keep, tensors=1, variadic=False):
         return primitive.call
 
     return define
+
+
+def _of_positions(signature):
+    """A signature without parameters that are only known by name: `out`, where a program has memory for the result."""
+    kept = [one for one in signature.parameters.values() if one.kind is not inspect.Parameter.KEYWORD_ONLY]
+    return signature.replace(parameters=kept)
 
 
 def bilinear(left, right, *, infer, promote=dtypes.to_common):

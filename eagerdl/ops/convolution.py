@@ -172,18 +172,25 @@ def _is_depthwise(kernel_shape, window):
     return kernel_shape[-2] == 1 and window.groups > 1
 
 
-def _conv_arrays(x, kernel, window):
+def _conv_arrays(x, kernel, window, out=None):
+    """Gives a convolution, as a new array or in `out`."""
     xp, filters = devices.module_of(x), kernel.shape[-1]
     if window.is_plain() and window.groups == 1:
-        return xp.matmul(_rows(x), kernel.reshape(-1, filters)).reshape(*x.shape[:-1], filters)
+        return _product(_rows(x), kernel.reshape(-1, filters), out).reshape(*x.shape[:-1], filters)
     if _is_depthwise(kernel.shape, window):
         return _depthwise(x, kernel, window)
-    out = xp.empty((x.shape[0], *window.out, filters), x.dtype)
+    if out is None:
+        out = xp.empty((x.shape[0], *window.out, filters), x.dtype)
     if not out.size or not x.size:
         out[...] = 0
         return out
     _share_batch(lambda images: _correlate(out[images], x[images], kernel, window), out, kernel)
     return out
+
+
+def _product(a, b, out):
+    """a @ b, in the memory of `out` if there is one."""
+    return devices.module_of(a).matmul(a, b, out=None if out is None else _rows(out))
 
 
 def _correlate(out, x, kernel, window):
@@ -214,14 +221,16 @@ def _share_batch(share, out, kernel):
     return threads.each(share, threads.cut(out.shape[0], work))
 
 
-def _input_grad_arrays(g, kernel, window):
+def _input_grad_arrays(g, kernel, window, out=None):
+    """Gives the cotangent of the input, as a new array or in `out`."""
     groups, channels, filters = window.groups, kernel.shape[-2] * window.groups, kernel.shape[-1]
     xp = devices.module_of(g)
     if window.is_plain() and groups == 1:
-        return xp.matmul(_rows(g), kernel.reshape(channels, filters).T).reshape(*g.shape[:-1], channels)
+        return _product(_rows(g), kernel.reshape(channels, filters).T, out).reshape(*g.shape[:-1], channels)
     if _is_depthwise(kernel.shape, window):
         return _depthwise_input_grad(g, kernel, window)
-    out = xp.empty((g.shape[0], *window.size, channels), g.dtype)
+    if out is None:
+        out = xp.empty((g.shape[0], *window.size, channels), g.dtype)
     if not out.size or not g.size:
         out[...] = 0
         return out
@@ -389,22 +398,33 @@ def _result(out, like):
     return out if out.dtype == like.dtype else out.astype(like.dtype)
 
 
+def _written(compute, inputs, window, out):
+    """``compute(*inputs, window)``, as a new array or in `out`, an array in the memory of a program."""
+    inputs, like = wide(*inputs), inputs[0]
+    if out is None:
+        return _result(compute(*inputs, window), like)
+    found = compute(*inputs, window, out if inputs[0].dtype == like.dtype else None)
+    if not devices.module_of(out).may_share_memory(found, out):
+        out[...] = found
+    return out
+
+
 @bilinear(left=lambda g, kernel, window: _conv_input_grad(g, _bar(kernel), window),
           right=lambda g, x, window: _conv_kernel_grad(_bar(x), g, window),
           infer=lambda x, kernel, window: Spec((x.shape[0], *window.out, kernel.shape[-1]), x.dtype),
           promote=dtypes.to_floating)  # fmt: skip
-def _conv(x, kernel, window):
+def _conv(x, kernel, window, *, out=None):
     """x (n, *size, c), kernel (*k, c / groups, f) -> (n, *out, f)."""
-    return _result(_conv_arrays(*wide(x, kernel), window), x)
+    return _written(_conv_arrays, (x, kernel), window, out)
 
 
 @bilinear(left=lambda g, kernel, window: _conv(g, _bar(kernel), window),
           right=lambda g, y, window: _conv_kernel_grad(g, _bar(y), window),
           infer=lambda y, kernel, window: Spec((y.shape[0], *window.size, kernel.shape[-2] * window.groups), y.dtype),
           promote=dtypes.to_floating)  # fmt: skip
-def _conv_input_grad(y, kernel, window):
+def _conv_input_grad(y, kernel, window, *, out=None):
     """y (n, *out, f), kernel (*k, c / groups, f) -> (n, *size, c)."""
-    return _result(_input_grad_arrays(*wide(y, kernel), window), y)
+    return _written(_input_grad_arrays, (y, kernel), window, out)
 
 
 @bilinear(left=lambda g, y, window: _conv_input_grad(_bar(y), g, window),
