@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-TILE = 1 << 20  # bytes of columns, which are multiplied while they are still in the cache
+TILE = 1 << 21  # bytes of columns, which are multiplied while they are still in the cache
 KEPT = 1 << 23  # bytes of memory that a thread keeps at most
 PLANS = 256  # kinds of input of which a thread remembers the tiles
 ALIGNMENT = 64

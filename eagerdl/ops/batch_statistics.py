@@ -25,7 +25,7 @@ from eagerdl.ops.statistics import var
 __all__ = ["normalize_by_batch"]
 
 BLOCK = 1 << 14  # elements, about, whose sums are added up in float64
-PIECE = 1 << 16  # elements that are worked on at once
+PIECE = 1 << 17  # elements that are worked on at once
 WIDTH = 512  # how long rows are made
 
 
