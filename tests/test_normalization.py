@@ -57,8 +57,37 @@ def test_pieces_agree_with_the_whole(monkeypatch):
     x, g = edl.constant(normal(24, 6)), edl.constant(normal(24, 6, seed=1))
     whole = edl.grad(lambda x: (normalize_by_batch(x)[0] * g).sum())(x)
     monkeypatch.setattr("eagerdl.ops.batch_statistics.PIECE", 5)
+    monkeypatch.setattr("eagerdl.ops.batch_statistics.BLOCK", 30)
     monkeypatch.setattr("eagerdl.ops.batch_statistics.WIDTH", 1)
     np.testing.assert_allclose(edl.grad(lambda x: (normalize_by_batch(x)[0] * g).sum())(x), whole, rtol=1e-12)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float16"])
+@pytest.mark.parametrize(
+    ("shape", "axis"), [*SHAPES, ((7, 33, 31, 16), -1), ((5, 3, 40, 41), 1), ((601, 40), -1)], ids=str
+)
+def test_programs_and_any_number_of_threads_compute_the_same_bits(monkeypatch, shape, axis, dtype):
+    """Also where the last rows make a block of their own."""
+    x, g = (edl.constant(normal(*shape, seed=i).astype(dtype)) for i in (0, 1))
+    scale, offset = (edl.constant(normal(shape[axis], seed=i).astype(dtype)) for i in (2, 3))
+
+    def gradients(x, scale, offset):
+        with edl.GradientTape() as tape:
+            tape.watch([x, scale, offset])
+            y, mean, variance = normalize_by_batch(x, scale, offset, axis)
+            loss = edl.sum(y * g)
+        return y, mean, variance, *tape.gradient(loss, [x, scale, offset])
+
+    traced = edl.function(gradients)
+    traced(x, scale, offset)
+    want = gradients(x, scale, offset)
+    found = [traced(x, scale, offset)]
+    monkeypatch.setattr("eagerdl.kernels.threads.WORTH_A_SHARE", 1000)
+    for count in (1, 3):
+        monkeypatch.setattr("eagerdl.kernels.threads.cores", lambda count=count: count)
+        found.append(gradients(x, scale, offset))
+    for results in found:
+        assert all(np.array_equal(one, expected, equal_nan=True) for one, expected in zip(results, want))
 
 
 def test_scale_of_another_size_is_refused():

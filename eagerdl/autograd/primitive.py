@@ -137,7 +137,12 @@ class Primitive:
         return f"<Primitive {self.name} ({self.family})>"
 
 
-_signature = functools.cache(inspect.signature)
+@functools.cache
+def _signature(body):
+    """The signature of an op, without what is only known by name: `out`, where a program has memory for the result."""
+    found = inspect.signature(body)
+    kept = [one for one in found.parameters.values() if one.kind is not inspect.Parameter.KEYWORD_ONLY]
+    return found.replace(parameters=kept)
 
 
 def parameters_of(function):

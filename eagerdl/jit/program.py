@@ -306,7 +306,7 @@ class Program(Schedule):
         if not node.several and first in self.arrays:
             self.names[first.name] = self.arrays[first]
             return [
-                call[:-1] + f", out={first.name})"
+                f"{call[:-1]}, out={first.name})  # {node.label}"
                 if takes_out(node)
                 else f"copyto({first.name}, {call})  # {node.label}"
             ]

@@ -299,7 +299,7 @@ def takes_out(node):
     """True for calls that can write into a given array."""
     if len(node.outputs) != 1 or "out" in node.named:
         return False
-    if node.kind == REDUCE:
+    if node.kind == REDUCE or "out" in (getattr(node.function, "__kwdefaults__", None) or ()):
         return True
     return isinstance(node.function, np.ufunc) and node.kind in (CALL, ELEMENTWISE)
 

@@ -96,9 +96,12 @@ def cut(n, work):
 
 def each(function, slices):
     """``[function(one) for one in slices]``, at the same time as far as there are cores."""
+    if len(slices) < 2:
+        return [function(one) for one in slices]
     count = min(cores(), len(slices))
     if count < 2 or _lock.locked():
-        return [function(one) for one in slices]
+        with one_blas_thread():  # as the shares have where there are more cores: so numbers are the same
+            return [function(one) for one in slices]
     results = [None] * len(slices)
     rest = iter(range(len(slices)))
 

@@ -1,7 +1,8 @@
 """Batch normalization by the statistics of the batch itself: what training mode does, in few passes over the batch.
 
-`normalize_by_batch` walks through pieces of the batch that stay in the cache. Few channels on the last axis would make short
-inner loops, so that several rows are seen as one long one, with the statistics repeated.
+Sums are those of blocks of rows, added up in float64: no digits of a long batch are lost, and blocks stay in the cache and are
+shared by threads. Few channels on the last axis would make short inner loops, so that several rows are seen as one long one, with
+the statistics repeated. In a trace, and on a GPU, the same is computed from whole arrays.
 """
 
 import builtins
@@ -13,6 +14,7 @@ import numpy as np
 from eagerdl import devices, dtypes
 from eagerdl.autograd import Spec, custom, vjp
 from eagerdl.errors import ShapeError
+from eagerdl.kernels import threads
 from eagerdl.ops.conversion import cast
 from eagerdl.ops.elementary import sqrt
 from eagerdl.ops.reduction import mean as mean_of
@@ -22,51 +24,126 @@ from eagerdl.ops.statistics import var
 
 __all__ = ["normalize_by_batch"]
 
-PIECE = 1 << 16  # elements that are worked on at once
+BLOCK = 1 << 14  # elements, about, whose sums are added up in float64
+PIECE = 1 << 17  # elements that are worked on at once
 WIDTH = 512  # how long rows are made
 
 
 class View(NamedTuple):
-    """How a batch is seen: its array as (rows, channels) or (rows, channels, inner), and what statistics need to fit it."""
+    """How a batch is seen: as blocks of rows, (blocks, rows, channels), or as (outer, channels, inner).
 
-    array: Any
-    repeat: int  # how often the channels come in a row
-    per_channel: tuple  # the shape of statistics that broadcast
-    over: Any  # the axes of the sums over a piece
-    products: str  # the same for products, as einsum has it
-    step: int  # rows in a piece
-    elements: int  # of a channel
+    Attributes:
+        whole: the batch as (rows, channels) or (outer, channels, inner).
+        blocks: the same as one or two arrays of three axes; the last rows may make a smaller block.
+        over: the axis that the sum of a block is over.
+        repeat: how often the channels come in a row.
+        per_channel: the shape of statistics that broadcast.
+        elements: of a channel.
+    """
+
+    whole: Any
+    blocks: list
+    over: int
+    repeat: int
+    per_channel: tuple
+    elements: int
+
+    def like(self, array):
+        """An array of as many elements, seen in the same way."""
+        whole = array.reshape(self.whole.shape)
+        return self._replace(whole=whole, blocks=_blocks(whole))
 
     def pieces(self):
-        return [slice(i, i + self.step) for i in builtins.range(0, len(self.array), self.step)]
+        """Indices (block, part of it), each about PIECE elements."""
+        found = []
+        for number, block in enumerate(self.blocks):
+            step = builtins.max(1, PIECE // builtins.max(math.prod(block.shape[1:]), 1))
+            found += [(number, slice(i, i + step)) for i in builtins.range(0, len(block), step)]
+        return found
 
     def spread(self, statistic, dtype):
         """statistic (c,) in the shape that broadcasts."""
         statistic = statistic.astype(dtype, copy=False)
         if self.repeat != 1:
-            statistic = devices.module_of(statistic).tile(statistic, self.repeat)
+            xp = devices.module_of(statistic)
+            statistic = xp.broadcast_to(statistic, (self.repeat, *statistic.shape))
         return statistic.reshape(self.per_channel)
 
-    def fold(self, sums):
-        """Sums of columns -> the sums (c,) of the channels."""
-        return sums.reshape(self.repeat, -1).sum(0) if self.repeat != 1 else sums
+    def sums(self, work, dtype, *others):
+        """The sums over the batch that `work` has parts of, (c,) in float64.
+
+        Args:
+            work: a function (*parts, room) -> a list of sums over the axis `over` of parts of blocks.
+            dtype: that of `room`, an array like a part, in which `work` may leave what it needs, or None.
+            others: Views of arrays that go with this one.
+        """
+        views = (self, *others)
+        if not isinstance(self.whole, np.ndarray):
+            parts = [work(*blocks, None) for blocks in zip(*[view.blocks for view in views], strict=True)]
+        else:
+            parts = self._shared(lambda index, room: work(*[view._part(index) for view in views], room), dtype)
+        return [self._total(found) for found in zip(*parts, strict=True)]
+
+    def mapped(self, work, dtype, *others):
+        """An array like `whole` that ``work(*parts, out)`` computes element by element; `out` may be None."""
+        views = (self, *others)
+        if not isinstance(self.whole, np.ndarray):
+            return work(*[view.whole for view in views], None).astype(dtype, copy=False)
+        made = self.like(np.empty(self.whole.shape, dtype))
+        self._shared(lambda index, _: work(*[view._part(index) for view in views], made._part(index)))
+        return made.whole
+
+    def _part(self, index):
+        number, part = index
+        return self.blocks[number][part]
+
+    def _shared(self, work, dtype=None):
+        """``[work(index, room) for index in self.pieces()]``, shared by threads."""
+        pieces = self.pieces()
+
+        def share(mine):
+            found, room = [], None
+            for index in pieces[mine]:
+                shape = self._part(index).shape
+                if dtype is not None and (room is None or room.shape != shape):
+                    room = np.empty(shape, dtype)
+                found.append(work(index, room))
+            return found
+
+        slices = threads.cut(len(pieces), self.whole.nbytes)
+        return [one for found in threads.each(share, slices) for one in found]
+
+    def _total(self, parts):
+        """Sums of blocks, arrays (blocks, channels) -> sums (c,) in float64."""
+        whole = parts[0] if len(parts) == 1 else devices.module_of(parts[0]).concatenate(parts)
+        sums = np.add.reduce(whole.astype(np.float64), 0)
+        return np.add.reduce(sums.reshape(self.repeat, -1), 0) if self.repeat != 1 else sums
 
 
 def _view(x, axis):
     outer, channels, inner = math.prod(x.shape[:axis]), x.shape[axis], math.prod(x.shape[axis + 1 :])
-    count = outer * inner
-    if inner == 1:
-        repeat = 1
-        while channels * repeat < WIDTH and outer and outer % (2 * repeat) == 0:
-            repeat *= 2
-        width = channels * repeat
-        array, shape, over, products = x.reshape(outer // repeat, width), (width,), 0, "mc,mc->c"
-    else:
-        repeat, width = 1, channels * inner
-        array, shape, over, products = x.reshape(outer, channels, inner), (channels, 1), (0, 2), "mci,mci->c"
-    on_cpu = devices.module_of(x) is np
-    step = builtins.max(1, PIECE // builtins.max(width, 1)) if on_cpu else builtins.max(1, len(array))
-    return View(array, repeat, shape, over, products, step, builtins.max(count, 1))
+    elements = builtins.max(outer * inner, 1)
+    if inner != 1:
+        whole = x.reshape(outer, channels, inner)
+        return View(whole, [whole], 2, 1, (channels, 1), elements)
+    repeat = 1
+    while channels * repeat < WIDTH and outer and outer % (2 * repeat) == 0:
+        repeat *= 2
+    whole = x.reshape(outer // repeat, channels * repeat)
+    return View(whole, _blocks(whole), 1, repeat, (channels * repeat,), elements)
+
+
+def _blocks(whole):
+    """The blocks of an array as a View sees it."""
+    if whole.ndim == 3:
+        return [whole]
+    rows, width = whole.shape
+    length = builtins.max(1, BLOCK // builtins.max(width, 1))
+    count = rows // length
+    if count * length == rows:
+        return [whole.reshape(count, length, width)]
+    last = whole[count * length :].reshape(1, -1, width)
+    return [whole[: count * length].reshape(count, length, width), last] if count else [last]
 
 
 def work_dtype(dtype):
@@ -110,18 +187,16 @@ def _batch_moments(xs, axis):
     """xs: x (..., c, ...) -> mean, variance (c,), which is the mean squared distance from the mean."""
     (x,) = xs
     view, dtype = _view(x, axis), work_dtype(x.dtype)
-    xp = devices.module_of(x)
-    total = xp.zeros(view.per_channel[0], np.float64)  # a sum of sums: no digits of a long batch are lost
-    for piece in view.pieces():
-        total += np.add.reduce(view.array[piece], view.over, dtype)
-    mean = view.fold(total) / view.elements
+    (total,) = view.sums(lambda part, _: [np.add.reduce(part, view.over, dtype)], None)
+    mean = total / view.elements
     center = view.spread(mean, dtype)
-    total = xp.zeros(view.per_channel[0], np.float64)
-    for piece in view.pieces():
-        distance = view.array[piece] - center
-        total += xp.einsum(view.products, distance, distance)
-    variance = view.fold(total) / view.elements
-    return mean.astype(dtype), variance.astype(dtype)
+
+    def squares(part, room):
+        distance = np.subtract(part, center, out=room)
+        return [np.add.reduce(np.multiply(distance, distance, out=room), view.over)]
+
+    (total,) = view.sums(squares, dtype)
+    return mean.astype(dtype), (total / view.elements).astype(dtype)
 
 
 # -- normalization --------------------------------------------------------------------------------
@@ -176,29 +251,27 @@ def _grad_specs(xs, flags, axis, epsilon, offset_dtype):
 def _batch_grad(xs, flags, axis, epsilon, offset_dtype):
     """xs: g, x, mean, variance, scale if flags[0] -> the cotangents of x, and of scale and offset as far as flagged."""
     g, x, mean, variance = xs[:4]
-    xp, view, dtype = devices.module_of(x), _view(x, axis), work_dtype(x.dtype)
-    cotangents = g.reshape(view.array.shape)
+    view, dtype = _view(x, axis), work_dtype(x.dtype)
+    cotangents = view.like(g)
     factor = 1 / np.sqrt(variance + dtype.type(epsilon))
     center, wide_factor = view.spread(mean, dtype), view.spread(factor, dtype)
-    of_scale, of_offset = xp.zeros(view.per_channel[0], np.float64), xp.zeros(view.per_channel[0], np.float64)
-    out = xp.empty(view.array.shape, dtype)  # holds the standardized x until the sums are known
-    for piece in view.pieces():
-        standard = np.subtract(view.array[piece], center, out=out[piece])
-        standard *= wide_factor
-        y = cotangents[piece].astype(dtype, copy=False)
-        of_scale += xp.einsum(view.products, y, standard)
-        of_offset += np.add.reduce(y, view.over, dtype)
-    of_scale, of_offset = view.fold(of_scale), view.fold(of_offset)
-    outer = factor * xs[4].astype(dtype) if flags[0] else factor
-    along, middle = view.spread(of_scale / view.elements, dtype), view.spread(of_offset / view.elements, dtype)
-    outer = view.spread(outer, dtype)
-    for piece in view.pieces():
-        part = out[piece]
-        part *= along
-        part += middle
-        np.subtract(cotangents[piece], part, out=part)
-        part *= outer
-    results = [out.reshape(x.shape).astype(x.dtype, copy=False)]
+
+    def sums(part, y, room):
+        standard = np.multiply(np.subtract(part, center, out=room), wide_factor, out=room)
+        of_offset = np.add.reduce(y, view.over, dtype)
+        return [np.add.reduce(np.multiply(y, standard, out=room), view.over), of_offset]
+
+    of_scale, of_offset = view.sums(sums, dtype, cotangents)
+    outer = view.spread(factor * xs[4].astype(dtype) if flags[0] else factor, dtype)
+    along = view.spread((of_scale / view.elements).astype(dtype) * factor, dtype)
+    middle = view.spread(of_offset / view.elements, dtype)
+
+    def pulled(part, y, out):
+        out = np.multiply(np.subtract(part, center, out=out), along, out=out)
+        out = np.subtract(y, np.add(out, middle, out=out), out=out)
+        return np.multiply(out, outer, out=out)
+
+    results = [view.mapped(pulled, dtype, cotangents).reshape(x.shape).astype(x.dtype, copy=False)]
     if flags[0]:
         results.append(of_scale.astype(xs[4].dtype))
     if flags[1]:
@@ -225,14 +298,12 @@ def _normalize_batch(xs, flags, axis, epsilon):
         factor = factor * xs[3]
     center, factor = view.spread(mean, dtype), view.spread(factor, dtype)
     offset = view.spread(xs[-1], dtype) if flags[1] else None
-    out = devices.module_of(x).empty(view.array.shape, x.dtype)
-    for piece in view.pieces():
-        part = view.array[piece] - center
-        part *= factor
-        if offset is not None:
-            part += offset
-        out[piece] = part
-    return out.reshape(x.shape)
+
+    def normalized(part, out):
+        out = np.multiply(np.subtract(part, center, out=out), factor, out=out)
+        return out if offset is None else np.add(out, offset, out=out)
+
+    return view.mapped(normalized, dtype).reshape(x.shape).astype(x.dtype, copy=False)
 
 
 def normalize_by_batch(x, scale=None, offset=None, axis=-1, epsilon=1e-3):

@@ -20,13 +20,13 @@ import numpy as np
 from eagerdl import config, devices, dtypes
 from eagerdl.autograd import Spec, bilinear, linear
 from eagerdl.errors import ArgumentError, DTypeError, ShapeError
-from eagerdl.kernels import threads
+from eagerdl.kernels import columns, threads
 from eagerdl.ops.conversion import convert_to_tensor
 from eagerdl.ops.shape import reshape, transpose
 
 __all__ = ["conv", "conv_transpose", "depthwise_conv", "fold", "separable_conv", "unfold"]
 
-CPU_CHUNK = 1 << 21  # bytes of columns that are multiplied while they are still in the cache
+CPU_CHUNK = 1 << 21  # bytes that are worked on while they are still in the cache
 GPU_CHUNK = 1 << 28
 
 
@@ -124,39 +124,28 @@ def _patches(x, window):
 
 
 def _columns(x, window):
-    """Yields (index of a part of the output, its columns (groups, outputs of the part, kernel elements * channels)).
+    """Yields (a part of the output as an index, its columns (groups, outputs of the part, kernel elements * channels)).
 
-    The columns of all outputs would not fit into the cache, and are larger than the input by the size of the kernel: so
-    they are made in parts, in one buffer.
+    The columns of all outputs are larger than the input by the size of the kernel: so they are made in parts, in one buffer.
     """
     xp = devices.module_of(x)
+    if xp is np:
+        yield from columns.columns(x, window)
+        return
     n, c, rows = x.shape[0], x.shape[-1], window.out[0]
     length = math.prod(window.kernel) * c // window.groups
     row_bytes = math.prod(window.out[1:]) * math.prod(window.kernel) * c * x.dtype.itemsize
-    limit = CPU_CHUNK if xp is np else GPU_CHUNK
-    images = builtins.max(1, builtins.min(n, limit // builtins.max(1, row_bytes * rows)))
-    if images > 1:
-        images = -(-n // -(-n // images))  # parts of about equal size
-    elif row_bytes * rows > limit:
-        rows = builtins.max(1, limit // row_bytes)
+    images = builtins.max(1, builtins.min(n, GPU_CHUNK // builtins.max(1, row_bytes * rows)))
+    if row_bytes * rows > GPU_CHUNK:
+        rows = builtins.max(1, GPU_CHUNK // row_bytes)
     buffer = xp.empty(images * rows * row_bytes // x.dtype.itemsize, x.dtype)
-    zeros = None
-    if window.span() != window.size or builtins.any(window.before):
-        zeros = xp.zeros((images, *window.span(), c), x.dtype)
     for i in builtins.range(0, n, images):
-        part = x[i : i + images]
-        if zeros is not None:
-            room = zeros[: part.shape[0]]
-            _fill(room, part, window)
-            part = room
-        elif xp is np and not part.flags.c_contiguous:
-            part = np.ascontiguousarray(part)
-        view = _patches(part, window)
+        view = _patches(padded(x[i : i + images], window), window)
         for r in builtins.range(0, window.out[0], rows):
             block = view[:, :, r : r + rows]
-            columns = buffer[: block.size].reshape(block.shape)
-            columns[...] = block
-            yield (slice(i, i + images), slice(r, r + rows)), columns.reshape(window.groups, -1, length)
+            part = buffer[: block.size].reshape(block.shape)
+            part[...] = block
+            yield (slice(i, i + images), slice(r, r + rows)), part.reshape(window.groups, -1, length)
 
 
 def _rows(x):
@@ -183,28 +172,45 @@ def _is_depthwise(kernel_shape, window):
     return kernel_shape[-2] == 1 and window.groups > 1
 
 
-def _conv_arrays(x, kernel, window):
+def _conv_arrays(x, kernel, window, out=None):
+    """Gives a convolution, as a new array or in `out`."""
     xp, filters = devices.module_of(x), kernel.shape[-1]
     if window.is_plain() and window.groups == 1:
-        return xp.matmul(_rows(x), kernel.reshape(-1, filters)).reshape(*x.shape[:-1], filters)
+        return _product(_rows(x), kernel.reshape(-1, filters), out).reshape(*x.shape[:-1], filters)
     if _is_depthwise(kernel.shape, window):
         return _depthwise(x, kernel, window)
-    out = xp.empty((x.shape[0], *window.out, filters), x.dtype)
+    if out is None:
+        out = xp.empty((x.shape[0], *window.out, filters), x.dtype)
     if not out.size or not x.size:
         out[...] = 0
         return out
-    matrices = _matrices(kernel, window.groups)
-
-    def share(images):
-        for where, columns in _columns(x[images], window):
-            part = out[images][where]
-            if window.groups == 1:
-                xp.matmul(columns[0], matrices[0], out=part.reshape(-1, filters))
-            else:
-                part.reshape(columns.shape[1], window.groups, -1)[...] = xp.matmul(columns, matrices).transpose(1, 0, 2)
-
-    _share_batch(share, out, kernel)
+    _share_batch(lambda images: _correlate(out[images], x[images], kernel, window), out, kernel)
     return out
+
+
+def _product(a, b, out):
+    """a @ b, in the memory of `out` if there is one."""
+    return devices.module_of(a).matmul(a, b, out=None if out is None else _rows(out))
+
+
+def _correlate(out, x, kernel, window):
+    """Writes a convolution to `out`, an array (n, *out, f) of any strides."""
+    xp, filters = devices.module_of(x), kernel.shape[-1]
+    if _is_depthwise(kernel.shape, window):
+        out[...] = _depthwise(x, kernel, window)
+        return
+    if window.is_plain() and window.groups == 1:
+        out[...] = xp.matmul(_rows(x), kernel.reshape(-1, filters)).reshape(out.shape)
+        return
+    matrices = _matrices(kernel, window.groups)
+    for where, parts in _columns(x, window):
+        part = out[where]
+        if window.groups > 1:
+            part[...] = xp.matmul(parts, matrices).transpose(1, 0, 2).reshape(part.shape)
+        elif part.flags.c_contiguous:
+            xp.matmul(parts[0], matrices[0], out=part.reshape(-1, filters))
+        else:
+            part[...] = xp.matmul(parts[0], matrices[0]).reshape(part.shape)
 
 
 def _share_batch(share, out, kernel):
@@ -215,28 +221,45 @@ def _share_batch(share, out, kernel):
     return threads.each(share, threads.cut(out.shape[0], work))
 
 
-def _input_grad_arrays(g, kernel, window):
+def _input_grad_arrays(g, kernel, window, out=None):
+    """Gives the cotangent of the input, as a new array or in `out`."""
     groups, channels, filters = window.groups, kernel.shape[-2] * window.groups, kernel.shape[-1]
     xp = devices.module_of(g)
     if window.is_plain() and groups == 1:
-        return xp.matmul(_rows(g), kernel.reshape(channels, filters).T).reshape(*g.shape[:-1], channels)
+        return _product(_rows(g), kernel.reshape(channels, filters).T, out).reshape(*g.shape[:-1], channels)
     if _is_depthwise(kernel.shape, window):
         return _depthwise_input_grad(g, kernel, window)
-    out = xp.zeros((g.shape[0], *window.size, channels), g.dtype)
+    if out is None:
+        out = xp.empty((g.shape[0], *window.size, channels), g.dtype)
     if not out.size or not g.size:
+        out[...] = 0
         return out
     simple = builtins.all(s == 1 or d == 1 for s, d in zip(window.strides, window.dilation, strict=True))
-    way = _by_phases if simple and filters < 16 * channels else _by_taps
-    _share_batch(lambda images: way(out[images], g[images], kernel, window), g, kernel)
+    if simple and filters < 16 * channels:
+        phases = [(places, _turned(kernel, taps, groups), phase) for taps, places, phase in _phases(window)]
+        _share_batch(lambda images: _by_phases(out[images], g[images], phases), g, kernel)
+    else:
+        _share_batch(lambda images: _by_taps(out[images], g[images], kernel, window), g, kernel)
     return out
 
 
-def _by_phases(out, g, kernel, window):
-    """The cotangent of the input as convolutions of g with turned kernels: one for each residue modulo strides.
+def _by_phases(out, g, phases):
+    """The cotangent of the input as convolutions of g with turned kernels."""
+    for places, turned, phase in phases:
+        part = out[places]
+        if turned.size:
+            _correlate(part, g, turned, phase)
+        else:
+            part[...] = 0
+
+
+@functools.lru_cache(maxsize=1024)
+def _phases(window):
+    """For each residue modulo strides: which kernel elements its convolution takes, where in the input it goes, its Window.
 
     Place ``r + s m`` of the padded input met the kernel elements ``r + s j`` alone, for outputs ``m - j``.
     """
-    groups, (channels, filters) = window.groups, kernel.shape[-2:]
+    found = []
     for residues in itertools.product(*[builtins.range(s) for s in window.strides]):
         taps, places, sizes, before = [], [], [], []
         for r, k, s, d, b, n in zip(residues, *window[2:6], window.size, strict=True):
@@ -248,13 +271,20 @@ def _by_phases(out, g, kernel, window):
             sizes.append((count, len(builtins.range(place, n, s))))
             before.append((count - 1) * d - first)
         counts, outs = zip(*sizes, strict=True)
-        if math.prod(counts) * math.prod(outs) == 0:
-            continue
-        part = kernel[tuple(taps)][(slice(None, None, -1),) * len(counts)]
-        turned = part.reshape(*counts, channels, groups, filters // groups).swapaxes(-1, -3)
-        turned = turned.reshape(*counts, filters // groups, groups * channels)
-        phase = Window(window.out, outs, counts, (1,) * len(counts), window.dilation, tuple(before), groups)
-        out[(slice(None), *places)] = _conv_arrays(g, turned, phase)
+        if math.prod(outs):
+            strides = (1,) * len(counts)
+            phase = Window(window.out, outs, counts, strides, window.dilation, tuple(before), window.groups)
+            found.append((tuple(taps), (slice(None), *places), phase))
+    return found
+
+
+def _turned(kernel, taps, groups):
+    """The elements `taps` of the kernel (*k, c / groups, f), in reverse, as a kernel (*taps, f / groups, c)."""
+    channels, filters = kernel.shape[-2:]
+    part = kernel[taps][(slice(None, None, -1),) * len(taps)]
+    counts = part.shape[:-2]
+    turned = part.reshape(*counts, channels, groups, filters // groups).swapaxes(-1, -3)
+    return turned.reshape(*counts, filters // groups, groups * channels)
 
 
 def _by_taps(out, g, kernel, window):
@@ -290,8 +320,9 @@ def _kernel_grad_arrays(x, g, window):
 
     def share(images):
         total = None
-        for where, columns in _columns(x[images], window):
-            part = xp.matmul(columns.swapaxes(-1, -2), _grouped(g[images][where], groups))
+        mine = g[images]
+        for where, parts in _columns(x[images], window):
+            part = xp.matmul(parts.swapaxes(-1, -2), _grouped(mine[where], groups))
             total = part if total is None else xp.add(total, part, out=total)
         return total
 
@@ -367,22 +398,33 @@ def _result(out, like):
     return out if out.dtype == like.dtype else out.astype(like.dtype)
 
 
+def _written(compute, inputs, window, out):
+    """``compute(*inputs, window)``, as a new array or in `out`, an array in the memory of a program."""
+    inputs, like = wide(*inputs), inputs[0]
+    if out is None:
+        return _result(compute(*inputs, window), like)
+    found = compute(*inputs, window, out if inputs[0].dtype == like.dtype else None)
+    if not devices.module_of(out).may_share_memory(found, out):
+        out[...] = found
+    return out
+
+
 @bilinear(left=lambda g, kernel, window: _conv_input_grad(g, _bar(kernel), window),
           right=lambda g, x, window: _conv_kernel_grad(_bar(x), g, window),
           infer=lambda x, kernel, window: Spec((x.shape[0], *window.out, kernel.shape[-1]), x.dtype),
           promote=dtypes.to_floating)  # fmt: skip
-def _conv(x, kernel, window):
+def _conv(x, kernel, window, *, out=None):
     """x (n, *size, c), kernel (*k, c / groups, f) -> (n, *out, f)."""
-    return _result(_conv_arrays(*wide(x, kernel), window), x)
+    return _written(_conv_arrays, (x, kernel), window, out)
 
 
 @bilinear(left=lambda g, kernel, window: _conv(g, _bar(kernel), window),
           right=lambda g, y, window: _conv_kernel_grad(g, _bar(y), window),
           infer=lambda y, kernel, window: Spec((y.shape[0], *window.size, kernel.shape[-2] * window.groups), y.dtype),
           promote=dtypes.to_floating)  # fmt: skip
-def _conv_input_grad(y, kernel, window):
+def _conv_input_grad(y, kernel, window, *, out=None):
     """y (n, *out, f), kernel (*k, c / groups, f) -> (n, *size, c)."""
-    return _result(_input_grad_arrays(*wide(y, kernel), window), y)
+    return _written(_input_grad_arrays, (y, kernel), window, out)
 
 
 @bilinear(left=lambda g, y, window: _conv_input_grad(_bar(y), g, window),
