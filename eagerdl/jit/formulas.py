@@ -51,6 +51,9 @@ class Term:
     def __and__(self, other):
         return self._made("and_", self.number(other).value)
 
+    def __xor__(self, other):
+        return self._made("xor", other.value)
+
     def is_int(self, number):
         return Term(self.builder, self.builder.icmp_signed("==", self.value, self.number(number).value))
 
@@ -121,12 +124,13 @@ def exp(x):
 def _turned(x, name, limit, quarters):
     """The sine of x + `quarters` times pi / 2: by polynomials of what is left of a multiple of pi / 2; by libm beyond `limit`.
 
+    What does not depend on `quarters` is the same for the sine and the cosine of a number, so that LLVM computes it once.
+
     Source: NumPy, "loops_trigonometric.dispatch.cpp".
     """
-    builder, size = x.builder, x.without_sign()
-    near = size.compare("<=", limit).choose(x, 0.0)
-    k = near.times_plus(float.fromhex("0x1.45f306p-1"), 12582912.0) - 12582912.0
-    r = near
+    builder = x.builder
+    k = x * float.fromhex("0x1.45f306p-1") + 12582912.0 - 12582912.0
+    r = x
     for part in ("-0x1.921fb0p+0", "-0x1.5110b4p-22", "-0x1.846988p-48"):
         r = k.times_plus(float.fromhex(part), r)
     squared = r * r
@@ -136,15 +140,16 @@ def _turned(x, name, limit, quarters):
     sine = polynomial(squared, *map(float.fromhex, sine)).times_plus(r, r)
     quadrant = k.to_int() + quarters
     found = (quadrant & 1).is_int(0).choose(sine, cosine)
-    found = (quadrant & 2).is_int(0).choose(found, found.number(0.0) - found)
-    found = x.compare("!=", x).choose(found.number(float("nan")), found)
-    before = builder.block
-    with builder.if_then(size.compare(">", limit).value, likely=False):
+    # NumPy subtracts from 0 instead of changing the sign, which differs for 0 alone: it stands in no quadrant that is turned.
+    found = (found.bits() ^ ((quadrant & 2) << 30)).from_bits()
+    near, before = x.without_sign().compare("<=", limit), builder.block
+    with builder.if_then(builder.not_(near.value), likely=False):
         function = cgutils.get_or_insert_function(builder.module, ir.FunctionType(FLOAT, [FLOAT]), name)
-        far, inside = builder.call(function, [x.value]), builder.block
+        far = Term(builder, builder.call(function, [x.value]))
+        far, inside = x.compare("!=", x).choose(x.number(float("nan")), far), builder.block
     result = builder.phi(FLOAT)
     result.add_incoming(found.value, before)
-    result.add_incoming(far, inside)
+    result.add_incoming(far.value, inside)
     return Term(builder, result)
 
 

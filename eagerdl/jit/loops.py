@@ -17,6 +17,7 @@ from eagerdl.jit import compiler, copies, native
 from eagerdl.jit.instructions import CAREFUL, WORDS, Body, NotDriven, is_dense
 from eagerdl.jit.interpreter import Interpreter
 from eagerdl.jit.programs import program_for
+from eagerdl.jit.scalar_loops import CHUNK, NotScalar, ScalarLoop
 from eagerdl.jit.stacks import carried_apart
 
 DRIVER = """def kernel(P):
@@ -56,7 +57,6 @@ DRIVER = """def kernel(P):
 
 
 ALONE = 3  # references to an array that nobody else holds: the dictionary, a local name, the question
-CHUNK = 1024  # rows that a loop without a known length collects at a time
 
 
 def program_of(graph):
@@ -104,17 +104,23 @@ class Loop:
         """Whether the driver runs it; else it runs step by step."""
         return self.driven is not None
 
-    def _driven(self, apart=True):
+    def _driven(self):
         try:
-            return Driven(self, apart)
+            return self._made()
         except (NotDriven, compiler.NotCompiled):
             return None
 
+    def _made(self, apart=True):
+        try:
+            return ScalarLoop(self)
+        except NotScalar:
+            return Driven(self, apart)
+
     def nested(self, body, node):
         """This loop as an instruction of the body of another one; gives what has to be kept alive."""
-        driven = Driven(self, apart=False)
-        driven.join(body, node)
-        return driven
+        made = self._made(apart=False)
+        made.join(body, node)
+        return made
 
     def __call__(self, *arrays):
         return self._run(arrays, False)
