@@ -12,6 +12,7 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 FLOAT, INT = ir.FloatType(), ir.IntType(32)
+LIMITS = (117435.992, 71476.0625)  # beyond which NumPy's sine and cosine are those of libm
 
 
 class Term:
@@ -62,9 +63,12 @@ class Term:
         compare = self.builder.fcmp_unordered if how == "!=" else self.builder.fcmp_ordered
         return Term(self.builder, compare(how, self.value, self.number(other).value))
 
-    def choose(self, yes, no):
-        """`yes`, a Term, where this one, a bool, is true, else `no`."""
-        return Term(self.builder, self.builder.select(self.value, yes.value, yes.number(no).value))
+    def choose(self, yes, no, unpredictable=False):
+        """`yes`, a Term, where this one, a bool, is true, else `no`; without a branch if which one is `unpredictable`."""
+        made = self.builder.select(self.value, yes.value, yes.number(no).value)
+        if unpredictable:
+            made.set_metadata("unpredictable", self.builder.module.add_metadata([]))
+        return Term(self.builder, made)
 
     def times_plus(self, factor, summand):
         """self * factor + summand, rounded once."""
@@ -129,7 +133,7 @@ def _turned(x, name, limit, quarters):
     Source: NumPy, "loops_trigonometric.dispatch.cpp".
     """
     builder = x.builder
-    k = x * float.fromhex("0x1.45f306p-1") + 12582912.0 - 12582912.0
+    k = x.times_plus(float.fromhex("0x1.45f306p-1"), 12582912.0) - 12582912.0
     r = x
     for part in ("-0x1.921fb0p+0", "-0x1.5110b4p-22", "-0x1.846988p-48"):
         r = k.times_plus(float.fromhex(part), r)
@@ -138,15 +142,19 @@ def _turned(x, name, limit, quarters):
     cosine = polynomial(squared, *map(float.fromhex, cosine))
     sine = ("0x1.7d3bbcp-19", "-0x1.a06bbap-13", "0x1.11119ap-7", "-0x1.555556p-3", "0x0p+0")
     sine = polynomial(squared, *map(float.fromhex, sine)).times_plus(r, r)
-    quadrant = k.to_int() + quarters
-    found = (quadrant & 1).is_int(0).choose(sine, cosine)
+    # Of floats, since between those LLVM chooses without a branch only by a comparison of floats of its own.
+    half = (k + float(quarters) if quarters else k) * 0.5
+    found = (half + 12582912.0 - 12582912.0).compare("==", half).choose(sine, cosine, unpredictable=True)
     # NumPy subtracts from 0 instead of changing the sign, which differs for 0 alone: it stands in no quadrant that is turned.
-    found = (found.bits() ^ ((quadrant & 2) << 30)).from_bits()
-    near, before = x.without_sign().compare("<=", limit), builder.block
+    found = (found.bits() ^ ((k.to_int() + quarters & 2) << 30)).from_bits()
+    size, before = x.without_sign(), builder.block
+    # One question for both, so that what follows is one path.
+    near = size.compare("<=", min(LIMITS))
     with builder.if_then(builder.not_(near.value), likely=False):
         function = cgutils.get_or_insert_function(builder.module, ir.FunctionType(FLOAT, [FLOAT]), name)
         far = Term(builder, builder.call(function, [x.value]))
-        far, inside = x.compare("!=", x).choose(x.number(float("nan")), far), builder.block
+        far = x.compare("!=", x).choose(x.number(float("nan")), size.compare("<=", limit).choose(found, far))
+        inside = builder.block
     result = builder.phi(FLOAT)
     result.add_incoming(found.value, before)
     result.add_incoming(far.value, inside)
@@ -155,12 +163,12 @@ def _turned(x, name, limit, quarters):
 
 def sin(x):
     """The sine."""
-    return _turned(x, "sinf", 117435.992, 0)
+    return _turned(x, "sinf", LIMITS[0], 0)
 
 
 def cos(x):
     """The cosine."""
-    return _turned(x, "cosf", 71476.0625, 1)
+    return _turned(x, "cosf", LIMITS[1], 1)
 
 
 def word_of(formula):
