@@ -142,23 +142,41 @@ def _turned(x, name, limit, quarters):
     cosine = polynomial(squared, *map(float.fromhex, cosine))
     sine = ("0x1.7d3bbcp-19", "-0x1.a06bbap-13", "0x1.11119ap-7", "-0x1.555556p-3", "0x0p+0")
     sine = polynomial(squared, *map(float.fromhex, sine)).times_plus(r, r)
-    # Of floats, since between those LLVM chooses without a branch only by a comparison of floats of its own.
-    half = (k + float(quarters) if quarters else k) * 0.5
-    found = (half + 12582912.0 - 12582912.0).compare("==", half).choose(sine, cosine, unpredictable=True)
+    # By a comparison of floats that nothing else asks for: then LLVM chooses without a branch.
+    half = k * 0.5
+    even = "!=" if quarters & 1 else "=="  # what says that `quadrant` is even
+    found = (half + 12582912.0 - 12582912.0).compare(even, half).choose(sine, cosine, unpredictable=True)
     # NumPy subtracts from 0 instead of changing the sign, which differs for 0 alone: it stands in no quadrant that is turned.
     found = (found.bits() ^ ((k.to_int() + quarters & 2) << 30)).from_bits()
     size, before = x.without_sign(), builder.block
-    # One question for both, so that what follows is one path.
-    near = size.compare("<=", min(LIMITS))
+    near = size.compare("<=", min(LIMITS))  # one question for both
     with builder.if_then(builder.not_(near.value), likely=False):
-        function = cgutils.get_or_insert_function(builder.module, ir.FunctionType(FLOAT, [FLOAT]), name)
-        far = Term(builder, builder.call(function, [x.value]))
-        far = x.compare("!=", x).choose(x.number(float("nan")), size.compare("<=", limit).choose(found, far))
-        inside = builder.block
+        far = size.compare("<=", limit).choose(found, _by_libm(x, name))
+        far, inside = x.compare("!=", x).choose(x.number(float("nan")), far), builder.block
     result = builder.phi(FLOAT)
     result.add_incoming(found.value, before)
     result.add_incoming(far.value, inside)
     return Term(builder, result)
+
+
+def _by_libm(x, name):
+    """A function of C, called where that is rare: on x86 without a register that would have to be free for it."""
+    builder, module, there = x.builder, x.builder.module, f"far.{name}"
+    function = cgutils.get_or_insert_function(module, ir.FunctionType(FLOAT, [FLOAT]), name)
+    if not module.triple.startswith("x86_64") or "windows" in module.triple:
+        return Term(builder, builder.call(function, [x.value]))
+    caller = module.globals.get(there)
+    if caller is None:
+        # With this convention a function keeps all registers, so it has to leave its result in memory.
+        caller = ir.Function(module, ir.FunctionType(ir.VoidType(), [FLOAT, FLOAT.as_pointer()]), there)
+        caller.linkage, caller.calling_convention = "internal", "preserve_allcc"
+        caller.attributes.add("noinline")
+        inside = ir.IRBuilder(caller.append_basic_block())
+        inside.store(inside.call(function, caller.args[:1]), caller.args[1])
+        inside.ret_void()
+    place = cgutils.alloca_once(builder, FLOAT)
+    builder.call(caller, [x.value, place], cconv="preserve_allcc")
+    return Term(builder, builder.load(place))
 
 
 def sin(x):

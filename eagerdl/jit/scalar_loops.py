@@ -320,7 +320,7 @@ class _Writer:
             carried: variables that hold what is carried at first.
             along, rooms: the Rows that it runs along, and where those go that it collects.
             same: what stays the same, variables and Places.
-            runs: a variable that says how often it runs at most.
+            runs: a variable that says how often it runs at most; None if only the flag knows.
 
         Returns:
             The variables that hold what is carried, and the one that counts the runs.
@@ -332,11 +332,11 @@ class _Writer:
         self.known |= zip(others, same)
         carried = [self._new(text, depth) for text in carried]
         i = self._new("0", depth)
-        self._say(depth, f"while {i} < {runs}:")
-        depth += 1
+        conditions = [f"{i} < {runs}"] if runs else []
         if loop.flag is not None:
-            self._say(depth, f"if not {carried[loop.flag]}:")
-            self._say(depth + 1, "break")
+            conditions.append(carried[loop.flag])
+        self._say(depth, f"while {' and '.join(conditions)}:")
+        depth += 1
         self.known |= zip(old, carried)
         for value, (base, step, written) in zip(rows, along):
             place = Place(self._new(f"{base} + {i} * {step}", depth), np.empty(value.shape, value.dtype), written)
@@ -379,7 +379,7 @@ class _Writer:
         pairs = [self._inner_rows(loop, value, n, place.base, place.written, depth) for value, place in pairs]
         first = [self._number(value) for value in carried]
         others = [self.known.get(value) for value in same]
-        runs = self._fixed(sys.maxsize if n is None else n)
+        runs = None if n is None else self._fixed(n)
         found, _ = self._loop(loop, first, pairs[: len(rows)], others, pairs[len(rows) :], runs, depth)
         self.known |= zip(last, found)
         for value, place in zip(collected, made):
