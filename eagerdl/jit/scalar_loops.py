@@ -81,72 +81,70 @@ class ScalarLoop:
         self.kernel = compiler.kernel(writer.text())
         self.body = _Body(loop.graph, self.kernel, writer)
         self.table = np.array(writer.words, np.int64)
+        self.place, self.words = native.address(self.table), memoryview(self.table)
+        self.given = [*writer.places["along"], *writer.places["same"]]
+        carried, *_ = parted(loop, loop.graph.inputs)
+        self.numbers = [np.empty(value.shape, value.dtype) for value in carried]  # before and after
+        self._put("carried", self.numbers)
+        self._put("result", self.numbers)
+        self.rows = [(value.shape, value.dtype) for value in loop.graph.outputs[loop.carried :]]
+
+    def _put(self, what, arrays):
+        """Puts the addresses of arrays into the table."""
+        for index, array in zip(self.writer.places[what], arrays):
+            self.words[index] = native.address(array)
+
+    def _put_runs(self, n):
+        """Puts into the table how many runs there are, and where the row of the first one lies."""
+        self.words[RUNS] = n
+        for index, size in self.writer.firsts:
+            self.words[index] = (n - 1) * size if self.loop.reverse else 0
 
     def __call__(self, arrays, in_place=False):
         """Runs it; None if it failed on the way, and nothing has happened."""
-        loop, outputs = self.loop, self.loop.graph.outputs
-        arrays = [*map(_packed, arrays)]  # they have to live until it has run
-        carried, along, same = parted(loop, arrays)
-        n = runs_of(loop, along)
-        if n is None:
-            n = CHUNK if len(outputs) > loop.carried else sys.maxsize
-        results = [np.empty(value.shape, value.dtype) for value in outputs[: loop.carried]]
-        self._set("carried", carried)
-        self._set("along", along)
-        self._set("same", same)
-        self._set("result", results)
+        loop, words = self.loop, self.words
+        for number, array in zip(self.numbers, arrays):
+            number[...] = array
+        given = [*map(_packed, arrays[loop.carried :])]  # they have to live until it has run
+        for index, array in zip(self.given, given):
+            words[index] = native.address(array)
+        n = runs_of(loop, given)
+        ends = n is not None
+        n = n if ends else CHUNK if self.rows else sys.maxsize
+        self._put_runs(n)
         pieces = []
         while True:
-            rooms = [np.empty((n, *value.shape), value.dtype) for value in outputs[loop.carried :]]
-            self._set("collected", rooms)
-            self.table[RUNS] = n
-            self._set_steps(n)
-            self.kernel.run(native.address(self.table))
-            done = int(self.table[DONE])
+            rooms = [np.empty((n, *shape), dtype) for shape, dtype in self.rows]
+            self._put("collected", rooms)
+            self.kernel.run(self.place)
+            done = words[DONE]
             if done < 0:
                 return None
             pieces.append(rooms if done == n else [room[:done] for room in rooms])
-            if done < n or loop.length is not None or along:
+            if ends or done < n:
                 break
-            self._set("carried", results)
-        return [*results, *(pieces[0] if len(pieces) == 1 else [np.concatenate(column) for column in zip(*pieces)])]
-
-    def _set(self, what, arrays):
-        """Puts the addresses of arrays into the table."""
-        for number, array in enumerate(arrays):
-            self.table[self.writer.places[what, number]] = native.address(array)
-
-    def _set_steps(self, n):
-        """Puts into the table where the row of the first run lies; how far it is to the next one never changes."""
-        for index, size in self.writer.firsts:
-            self.table[index] = (n - 1) * size if self.loop.reverse else 0
+        collected = pieces[0] if len(pieces) == 1 else [np.concatenate(column) for column in zip(*pieces)]
+        return [*[number.copy() for number in self.numbers], *collected]
 
     def join(self, outer, node):
         """Becomes an instruction of the body of a loop that is none over single numbers."""
-        loop, outputs, writer = self.loop, self.loop.graph.outputs, self.writer
+        loop, writer = self.loop, self.writer
         given = [outer.place(value) for value in node.args]
         carried, along, same = parted(loop, given)
         n = runs_of(loop, [array for _, array in along])
-        if any(not is_row_major(array) for _, array in given) or (n is None and len(outputs) > loop.carried):
-            raise NotDriven
-        if loop.flag is not None and len(outputs) > loop.carried:
+        # How much is collected has to be known.
+        if any(not is_row_major(array) for _, array in given) or (self.rows and (n is None or loop.flag is not None)):
             raise NotDriven
         n = sys.maxsize if n is None else n
-        results = [np.empty(value.shape, value.dtype) for value in outputs[: loop.carried]]
-        rooms = [np.empty((n, *value.shape), value.dtype) for value in outputs[loop.carried :]]
-        self._set("result", results)
-        self._set("collected", rooms)
-        self.table[RUNS] = n
-        self._set_steps(n)
+        self.kept = rooms = [np.empty((n, *shape), dtype) for shape, dtype in self.rows]
+        self._put("collected", rooms)
+        self._put_runs(n)
         for what, pairs in (("carried", carried), ("along", along), ("same", same)):
-            self._set(what, [array for _, array in pairs])
-            outer.addresses += [
-                (self.table, writer.places[what, number], value) for number, (value, _) in enumerate(pairs)
-            ]
-        at = native.address(self.table)
-        failed = [at + 8 * DONE] if self.may_fail else []
-        outer._add(CAREFUL if failed else KERNEL, self.kernel.run.place, at, *failed)
-        outer.arrays |= zip(node.outputs, [*results, *rooms])
+            self._put(what, [array for _, array in pairs])
+            outer.addresses += [(self.table, index, value) for index, (value, _) in zip(writer.places[what], pairs)]
+        failed = [self.place + 8 * DONE] if self.may_fail else []
+        outer._add(CAREFUL if failed else KERNEL, self.kernel.run.place, self.place, *failed)
+        outer.arrays |= zip(node.outputs, [*self.numbers, *rooms])
 
 
 def parted(loop, values):
@@ -156,14 +154,15 @@ def parted(loop, values):
 
 
 def runs_of(loop, along):
-    """How many runs there are at most; None if only the flag knows."""
-    return len(along[0]) if along else loop.length
+    """How many runs there are at most, by the arrays that it runs along; None if only the flag knows."""
+    return len(along[0]) if loop.along else loop.length
 
 
 def _packed(array):
     """An array without gaps between its elements."""
     array = as_array(array)
-    return array if array.flags.c_contiguous and array.flags.aligned else array.copy()
+    flags = array.flags
+    return array if flags.c_contiguous and flags.aligned else array.copy()
 
 
 class _Body(Schedule):
@@ -182,7 +181,7 @@ class _Writer:
 
     Attributes:
         words: the words of its table, 0 for those that `places` and `firsts` name.
-        places: (what, number) -> the word that holds the address of an array: "carried", "along", "same", "result", "collected".
+        places: the words that hold the addresses of arrays: what, of "carried", "along", "same", "result", "collected" -> words.
         firsts: (word, bytes of a row) for each word that says where the row of the first run lies.
         kept: arrays whose addresses stand in the table.
         nodes: the calls, those of loops inside among them.
@@ -190,7 +189,8 @@ class _Writer:
     """
 
     def __init__(self, loop):
-        self.words, self.places, self.firsts, self.kept, self.nodes = [0, 0], {}, [], [], []
+        self.words, self.firsts, self.kept, self.nodes = [0, 0], [], [], []
+        self.places = {what: [] for what in ("carried", "along", "same", "result", "collected")}
         self.head, self.lines, self.known, self.loops = [], [], {}, {}
         self.variables = self.slots = self.stores = 0
         self.may_fail = False
@@ -198,13 +198,13 @@ class _Writer:
         if graph.variables:
             raise NotScalar
         carried, along, same = parted(loop, graph.inputs)
-        first = [self._first(f"again_{self._name(x)}({self._open('carried', i)}, 0)") for i, x in enumerate(carried)]
-        along = [self._outer_rows(loop, x, "along", i) for i, x in enumerate(along)]
-        same = [self._given(x, self._open("same", i)) for i, x in enumerate(same)]
-        rooms = [self._outer_rows(loop, x, "collected", i) for i, x in enumerate(graph.outputs[loop.carried :])]
+        first = [self._first(f"again_{self._name(value)}({self._open('carried')}, 0)") for value in carried]
+        along = [self._outer_rows(loop, value, "along") for value in along]
+        same = [self._given(value, self._open("same")) for value in same]
+        rooms = [self._outer_rows(loop, value, "collected") for value in graph.outputs[loop.carried :]]
         last, runs = self._loop(loop, first, along, same, rooms, self._first(f"word(P, {RUNS})"), 1)
-        for i, (value, text) in enumerate(zip(graph.outputs, last)):
-            self._store(value, self._open("result", i), text, 1)
+        for value, text in zip(graph.outputs, last):
+            self._store(value, self._open("result"), text, 1)
         self._say(1, f"set_word(P + {8 * DONE}, {runs})")
         if self.slots:
             self.words[self.buffer] = self._keep(np.zeros(self.slots, np.int64))
@@ -239,10 +239,10 @@ class _Writer:
         """A variable for a word that never changes."""
         return self._first(f"word(P, {self._word(number)})")
 
-    def _open(self, what, number):
+    def _open(self, what):
         """A variable for the address of an array that is known when the loop runs."""
-        self.places[what, number] = self._word(0)
-        return self._first(f"word(P, {self.places[what, number]})")
+        self.places[what].append(self._word(0))
+        return self._first(f"word(P, {self.places[what][-1]})")
 
     def _keep(self, array):
         """The address of an array, which lives as long as this."""
@@ -297,9 +297,9 @@ class _Writer:
         scope = self.stores = min(self.stores + 1, SCRATCH - 1)
         self._say(depth, f"store_{self._name(value)}_{scope}({base}, 0, {text})")
 
-    def _outer_rows(self, loop, value, what, number):
+    def _outer_rows(self, loop, value, what):
         """The rows of an array that the whole loop runs along, or collects."""
-        base, size = self._open(what, number), value.nbytes
+        base, size = self._open(what), value.nbytes
         self.firsts.append((self._word(0), size))
         base = self._first(f"{base} + word(P, {self.firsts[-1][0]})")
         return Rows(base, self._fixed(-size if loop.reverse else size))
