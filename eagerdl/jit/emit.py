@@ -582,9 +582,7 @@ class _Emitter(RegionSource):
     def _scalar_slot(self, text, have, wanted, depth):
         at = f"(buffer + {self.slots} * slot)"
         self.slots += 1
-        self.say(
-            depth, f"store_{wanted}_{SCRATCH}({at}, 0, {converted(text, have, wanted)})"
-        )
+        self.say(depth, f"store_{wanted}_{SCRATCH}({at}, 0, {converted(text, have, wanted)})")
         return at
 
     def _number_slot(self, node, index, wanted, depth):
