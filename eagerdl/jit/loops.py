@@ -3,7 +3,8 @@
 The body of a loop is a list of instructions (`instructions.Body`). One driver, which is compiled once and serves every loop, runs
 through it: a step costs a few nanoseconds, and a scan of 1,000 steps is compiled as fast as one of 10. What moves along an axis
 is not copied; its address in the tables of the kernels moves. A loop in a body is an instruction: the driver calls itself.
-Bodies that call Python code at some place run step by step instead.
+Bodies that call Python code at some place run step by step instead. Loops over single numbers are kernels of their own
+(`scalar_loops`).
 """
 
 import sys
@@ -17,7 +18,8 @@ from eagerdl.jit import compiler, copies, native
 from eagerdl.jit.instructions import CAREFUL, WORDS, Body, NotDriven, is_dense
 from eagerdl.jit.interpreter import Interpreter
 from eagerdl.jit.programs import program_for
-from eagerdl.jit.scalar_loops import CHUNK, NotScalar, ScalarLoop
+from eagerdl.jit.scalar_loops import CHUNK, ScalarLoop
+from eagerdl.jit.scalar_sources import NotScalar
 from eagerdl.jit.stacks import carried_apart
 
 DRIVER = """def kernel(P):
