@@ -612,7 +612,29 @@ def moments(xs, n):
     return edl.scan(step, xs[0], xs)
 
 
+def hailstones(n):
+    """Branches, some with loops inside."""
+
+    def step(n, steps):
+        n = edl.cond(n % 2 == 0, lambda: edl.while_loop(lambda n: n % 2 == 0, lambda n: n // 2, n), lambda: 3 * n + 1)
+        return n, steps + 1
+
+    return edl.while_loop(lambda n, steps: n != 1, step, (n, edl.constant(0)))
+
+
+def switched(x, table):
+    """Branches that read an element, give what came, and count on."""
+
+    def step(x, i):
+        x, y = edl.switch(i, [lambda x: (x * 1.5, table[i + 1]), lambda x: (x, x), lambda x: (edl.sin(x), x - 1.0)], x)
+        return x, y
+
+    return edl.scan(step, x, edl.constant([0, 2, -1, 1, 5, 1, 0]))
+
+
 NUMBERS = {
+    "hailstones": (hailstones, (edl.constant(27),)),
+    "switched": (switched, (edl.constant(0.75), normal(3))),
     "newton": (newton, (edl.abs(normal(9)),)),
     "newton far away": (newton, (edl.constant([1e5, -3e6, 0.0, -0.0, 1e-30]),)),
     "collatz": (collatz, (edl.constant(27),)),
@@ -687,7 +709,7 @@ def test_an_index_of_a_single_number_outside_raises_what_eager_raises(start, nes
 
 
 @pytest.mark.parametrize(
-    "name", ["average", "average backwards", "called", "exchanged", "rows in rows", "at most many"]
+    "name", ["average", "average backwards", "called", "switched", "exchanged", "rows in rows", "at most many"]
 )
 def test_gradients_of_loops_over_numbers(name):
     check_gradients(*NUMBERS[name])

@@ -79,8 +79,6 @@ class ScalarSource:
         self.variables = self.slots = self.stores = 0
         self.may_fail = False
         graph = loop.graph
-        if graph.variables:
-            raise NotScalar
         carried, along, same = parted(loop, graph.inputs)
         first = [self._first(f"again_{self._name(value)}({self._open('carried')}, 0)") for value in carried]
         along = [self._outer_rows(loop, value, "along") for value in along]
@@ -100,17 +98,21 @@ class ScalarSource:
     def _say(self, depth, text):
         self.lines.append("    " * depth + text)
 
+    def _variable(self):
+        self.variables += 1
+        return f"x{self.variables}"
+
     def _new(self, text, depth):
         """A new variable that holds an expression."""
-        self.variables += 1
-        self._say(depth, f"x{self.variables} = {text}")
-        return f"x{self.variables}"
+        name = self._variable()
+        self._say(depth, f"{name} = {text}")
+        return name
 
     def _first(self, text):
         """A new variable that holds an expression from the beginning on."""
-        self.variables += 1
-        self.head.append(f"    x{self.variables} = {text}")
-        return f"x{self.variables}"
+        name = self._variable()
+        self.head.append(f"    {name} = {text}")
+        return name
 
     def _word(self, number):
         self.words.append(number if number < 2**63 else number - 2**64)
@@ -208,8 +210,6 @@ class ScalarSource:
         """
         graph = loop.graph
         old, rows, others = parted(loop, graph.inputs)
-        for value, array in graph.constants.items():
-            self.known[value] = self._given(value, self._fixed(self._keep(packed(array))))
         self.known |= zip(others, same)
         carried = [self._new(text, depth) for text in carried]
         i = self._new("0", depth)
@@ -225,8 +225,7 @@ class ScalarSource:
         ends = [self._new(f"{base} + {i} * {step}", depth) for base, step, _ in rooms]
         collected = graph.outputs[loop.carried :]
         direct = {value: end for value, end in zip(collected, ends) if collected.count(value) == 1}
-        for node in graph.nodes:
-            self._call(node, direct, depth)
+        self._graph(graph, direct, depth)
         for value, end in zip(collected, ends):
             found = self.known.get(value)
             if not isinstance(found, Place) or found.base != end:
@@ -266,11 +265,42 @@ class ScalarSource:
         for value, place in zip(collected, made):
             self.known[value] = self._found(value, place, depth)
 
+    def _branches(self, node, depth):
+        """One of several graphs, chosen by a number."""
+        if not all(isinstance(one, Value) for one in node.args):
+            raise NotScalar
+        chosen, given = self._number(node.args[0]), [self.known.get(value) for value in node.args[1:]]
+        graphs, made = [program.graph for program in node.function.programs], []
+        if len(graphs) < 2:
+            raise NotScalar
+        for index, graph in enumerate(graphs):
+            last = index == len(graphs) - 1
+            self._say(depth, "else:" if last else f"{'elif' if index else 'if'} {chosen} <= {index}:")
+            self.known |= zip(graph.inputs, given)
+            self._graph(graph, {}, depth + 1)
+            texts = [self._number(value) for value in graph.outputs]
+            made = made or [self._variable() for _ in texts]
+            for name, text in zip(made, texts):
+                self._say(depth + 1, f"{name} = {text}")
+        self.known |= zip(node.outputs, made)
+
     # -- calls ---------------------------------------------------------------------------------------------
+
+    def _graph(self, graph, direct, depth):
+        """Writes the calls of a graph whose inputs are known."""
+        if graph.variables:
+            raise NotScalar
+        for value, array in graph.constants.items():
+            self.known[value] = self._given(value, self._fixed(self._keep(packed(array))))
+        for node in graph.nodes:
+            self._call(node, direct, depth)
 
     def _call(self, node, direct, depth):
         if node.kind == LOOP:
-            self._inner(node, direct, depth)
+            if hasattr(node.function, "programs"):
+                self._branches(node, depth)
+            else:
+                self._inner(node, direct, depth)
             return
         self.nodes.append(node)
         if node.kind == ELEMENTWISE:
