@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 import eagerdl as edl
 from eagerdl.jit import compiler, loops
+from eagerdl.jit.scalar_loops import ScalarLoop
 
 
 @pytest.fixture
@@ -267,8 +268,10 @@ def test_compiled_equals_eager(name, made):
 
 @pytest.mark.parametrize("name", [name for name in PROGRAMS if name not in DISCRETE])
 def test_gradients_agree(name):
-    function, arguments = PROGRAMS[name]
+    check_gradients(*PROGRAMS[name])
 
+
+def check_gradients(function, arguments):
     def gradients(*arguments):
         with edl.GradientTape() as tape:
             tape.watch(list(arguments))
@@ -495,3 +498,279 @@ def test_random_bodies_of_stacks(calls, ends, reverse):
     assert_same(compiled(b, a, xs), run(b, a, xs))
     for got, want in zip(edl.function(gradients)(a, b, xs), gradients(a, b, xs), strict=True):
         np.testing.assert_allclose(got.numpy(), want.numpy(), rtol=1e-4, atol=1e-4 * (1 + np.abs(want.numpy()).max()))
+
+
+# -- loops over single numbers ---------------------------------------------------------------------------------
+
+
+def integers(*shape, seed=0, dtype="int32"):
+    return edl.constant(np.random.default_rng(seed).integers(-9, 9, shape).astype(dtype))
+
+
+def newton(starts):
+    """A loop that ends by itself in one that counts."""
+
+    def restart(i, total):
+        return total + edl.while_loop(lambda x, dx: edl.abs(dx) >= 1e-6,
+                                      lambda x, dx: ((lambda dx: (x + dx, dx))((edl.cos(x) - x) / (1 + edl.sin(x)))),
+                                      (starts[i], edl.ones_like(starts[i])))[0]  # fmt: skip
+
+    return edl.fori_loop(0, starts.shape[0], restart, edl.constant(0.0))
+
+
+def collatz(n):
+    """Integers, a bool, and an end that depends on them."""
+
+    def step(n, steps):
+        return edl.where(n % 2 == 0, n // 2, 3 * n + 1), steps + 1
+
+    return edl.while_loop(lambda n, steps: (n != 1) & (steps < 200), step, (n, edl.constant(0)))
+
+
+def overflowing(n):
+    """Integers that leave their range."""
+    return edl.scan(lambda n, x: ((n * 31 + x) ^ (n - x), (n, n > x)), n, integers(9, dtype=n.dtype))
+
+
+def exponential_average(xs, reverse=False):
+    return edl.scan(lambda mean, x: (0.9 * mean + 0.1 * x, (mean, x - mean)), xs[0], xs, reverse=reverse)
+
+
+def called(x):
+    """Functions for which loops of ufuncs are called, and conversions."""
+
+    def step(x, y):
+        z = edl.tanh(x * y) + edl.exp(-edl.abs(x)) + edl.log(1.0 + y * y)
+        return edl.cast(edl.cast(z, "float64") * 0.5, x.dtype), (edl.cast(z > 0.5, "int32"), edl.floor(z * 3.0) % 2.0)
+
+    return edl.scan(step, x, edl.cast(normal(7), x.dtype))
+
+
+def exchanged(a, b):
+    """What is carried changes places, and is collected before and after."""
+    return edl.scan(lambda ab, _: ((ab[1], ab[0] + ab[1]), (ab[0], ab[1], ab[0])), (a, b), length=6)
+
+
+def pointers(start, table):
+    """Indices that are computed, from the end too."""
+
+    def step(state, row):
+        state = row[state - 2]
+        return state, (state, row[1], row[-1])
+
+    return edl.scan(step, start, table, reverse=True)
+
+
+def elements(matrix, index):
+    def step(i, total):
+        row = matrix[index[i]]
+        return total + matrix[index[i], i] * row[1] - matrix[1:, 2][i % 2]
+
+    return edl.fori_loop(0, 4, step, edl.constant(0.0))
+
+
+def triangle(n):
+    """Loops in loops whose lengths are computed."""
+
+    def outer(i, total):
+        def inner(j, total):
+            return edl.while_loop(lambda k, t: k > 0, lambda k, t: (k - 2, t + k), (j, total))[1]
+
+        return edl.fori_loop(0, i, inner, total)
+
+    return edl.fori_loop(0, n, outer, edl.constant(0))
+
+
+def rows_in_rows(matrix):
+    """A loop inside that runs along the row of the outer one, collects, and is read again."""
+
+    def outer(total, row):
+        last, sums = edl.scan(lambda c, x: (c + x, c * x), total, row, reverse=True)
+        again, squares = edl.scan(lambda c, x: (c - x, x * x), last, sums)
+        return again, (sums, squares, last, sums[2])
+
+    return edl.scan(outer, edl.constant(0.5), matrix)
+
+
+def at_most(x, n):
+    return edl.while_loop(lambda x: x < 100.0, lambda x: x * 1.5, x, maximum_iterations=n)
+
+
+def ones_of_shape(x):
+    """Arrays of one element."""
+    return edl.scan(lambda c, x: (c * 0.5 + edl.reshape(x, (1,)), (edl.sin(c), edl.squeeze(c))), edl.ones((1,)), x)
+
+
+def moments(xs, n):
+    """A loop over numbers in one over vectors."""
+
+    def step(vector, x):
+        total, _ = edl.while_loop(lambda t, i: (i < n) & (t < 5.0), lambda t, i: (t + xs[i, 0] ** 2, i + 1),
+                                  (vector[0], edl.constant(0)))  # fmt: skip
+        return vector * 0.5 + x * total, total
+
+    return edl.scan(step, xs[0], xs)
+
+
+def hailstones(n):
+    """Branches, some with loops inside."""
+
+    def step(n, steps):
+        n = edl.cond(n % 2 == 0, lambda: edl.while_loop(lambda n: n % 2 == 0, lambda n: n // 2, n), lambda: 3 * n + 1)
+        return n, steps + 1
+
+    return edl.while_loop(lambda n, steps: n != 1, step, (n, edl.constant(0)))
+
+
+def switched(x, table):
+    """Branches that read an element, give what came, and count on."""
+
+    def step(x, i):
+        x, y = edl.switch(i, [lambda x: (x * 1.5, table[i + 1]), lambda x: (x, x), lambda x: (edl.sin(x), x - 1.0)], x)
+        return x, y
+
+    return edl.scan(step, x, edl.constant([0, 2, -1, 1, 5, 1, 0]))
+
+
+NUMBERS = {
+    "hailstones": (hailstones, (edl.constant(27),)),
+    "switched": (switched, (edl.constant(0.75), normal(3))),
+    "newton": (newton, (edl.abs(normal(9)),)),
+    "newton far away": (newton, (edl.constant([1e5, -3e6, 0.0, -0.0, 1e-30]),)),
+    "collatz": (collatz, (edl.constant(27),)),
+    "collatz of 1": (collatz, (edl.constant(1),)),
+    "average": (exponential_average, (normal(9),)),
+    "average backwards": (lambda xs: exponential_average(xs, True), (normal(9),)),
+    "average in float64": (exponential_average, (edl.cast(normal(9), "float64"),)),
+    "average of one": (exponential_average, (normal(1),)),
+    "called": (called, (edl.constant(0.3),)),
+    "called in float64": (called, (edl.constant(0.3, dtype="float64"),)),
+    "exchanged": (exchanged, (edl.constant(1.5), edl.constant(-0.5))),
+    "exchanged integers": (exchanged, (edl.constant(1), edl.constant(2))),
+    "pointers": (pointers, (edl.constant(1), edl.abs(integers(6, 8)) % 4)),
+    "elements": (elements, (normal(3, 4), edl.constant([2, 0, -1, 1]))),
+    "triangle": (triangle, (edl.constant(6),)),
+    "triangle of none": (triangle, (edl.constant(0),)),
+    "rows in rows": (rows_in_rows, (normal(4, 3),)),
+    "at most three": (lambda x: at_most(x, 3), (edl.constant(2.0),)),
+    "at most many": (lambda x: at_most(x, 1000), (edl.constant(2.0),)),
+    "at most none": (lambda x: at_most(x, 0), (edl.constant(2.0),)),
+    "arrays of one": (ones_of_shape, (normal(5),)),
+    **{f"overflowing {dtype}": (overflowing, (edl.constant(7, dtype=dtype),)) for dtype in ("int8", "uint8", "int32", "int64")},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", NUMBERS)
+def test_loops_over_numbers_are_one_kernel_and_equal_eager_ones(name, made):
+    function, arguments = NUMBERS[name]
+    compiled = edl.function(function)
+    for inputs in (arguments, arguments, [x + x for x in arguments if x.ndim == 0 or x.dtype == "float32"]):
+        if len(inputs) == len(arguments):
+            assert_same(compiled(*inputs), function(*inputs))
+    assert made and all(isinstance(loop.driven, ScalarLoop) for loop in made)
+    assert all(len(loop.program.kernels) == 1 for loop in made)
+    assert sum("\n    while " in source for source in compiled.source().split("def kernel")) == 1
+
+
+def test_a_loop_over_numbers_is_an_instruction_of_one_over_vectors(made):
+    xs = normal(5, 3)
+    compiled = edl.function(moments)
+    for n in (edl.constant(4), edl.constant(0), edl.constant(7)):
+        if int(n) <= 5:
+            assert_same(compiled(xs, n), moments(xs, n))
+    assert {type(loop.driven) for loop in made} == {ScalarLoop, loops.Driven}
+    high = edl.constant(np.zeros((5, 3), "float32"))
+    with pytest.raises(IndexError):
+        compiled(high, edl.constant(6))
+
+
+@pytest.mark.parametrize("start", [-3, 1, 4, -9])
+@pytest.mark.parametrize("nested", [False, True])
+def test_an_index_of_a_single_number_outside_raises_what_eager_raises(start, nested, made):
+    def run(xs, start):
+        def step(i, total):
+            if not nested:
+                return total + xs[start + i]
+            return edl.fori_loop(0, 2, lambda j, total: total + xs[start + i + j], total)
+
+        return edl.fori_loop(0, 2, step, edl.constant(0.0))
+
+    xs, f = normal(5), edl.function(run)
+    f(xs, edl.constant(1))
+    start = edl.constant(start)
+    try:
+        want = run(xs, start)
+    except IndexError:
+        with pytest.raises(IndexError):
+            f(xs, start)
+    else:
+        assert_same(f(xs, start), want)
+    assert all(isinstance(loop.driven, ScalarLoop) for loop in made)
+
+
+@pytest.mark.parametrize(
+    "name", ["average", "average backwards", "called", "switched", "exchanged", "rows in rows", "at most many"]
+)
+def test_gradients_of_loops_over_numbers(name):
+    check_gradients(*NUMBERS[name])
+
+
+def test_numbers_are_collected_until_the_flag_falls():
+    """A gradient of a loop without a known length, whose rows are collected by and by."""
+
+    def run(x):
+        with edl.GradientTape() as tape:
+            tape.watch(x)
+            y = edl.while_loop(lambda y: y < 50.0, lambda y: y + x * 0.01, x)
+        return y, tape.gradient(y, x)
+
+    x = edl.constant(1.25)
+    for got, want in zip(edl.function(run)(x), run(x), strict=True):
+        np.testing.assert_allclose(got.numpy(), want.numpy(), rtol=1e-4)
+
+
+def test_a_long_loop_over_numbers_has_the_kernel_of_a_short_one():
+    def source(n):
+        f = edl.function(lambda xs: edl.scan(lambda c, x: (c * 1.125 + x + xs[3], c), edl.constant(0.0), xs))
+        f(normal(n))
+        return f.source().split("def kernel")[-1]
+
+    assert "\n    while " in source(10) and source(10) == source(1000)
+
+
+NUMERIC = {
+    "add": lambda a, b: a + b, "multiply": lambda a, b: a * b, "sin": lambda a, b: edl.sin(a), "cos": lambda a, b: edl.cos(a),
+    "divide": lambda a, b: a / (1.5 + b * b), "where": lambda a, b: edl.where(a > b, a, -b), "max": lambda a, b: edl.maximum(a, b),
+    "tanh": lambda a, b: edl.tanh(a * b), "sqrt": lambda a, b: edl.sqrt(edl.abs(a)), "same": lambda a, b: a,
+    "loop": lambda a, b: edl.fori_loop(0, 2, lambda i, c: c * 0.5 + b, a),
+    "until": lambda a, b: edl.while_loop(lambda c: c < 2.0, lambda c: c + 0.5 + b * b, a),
+    "row": lambda a, b: edl.scan(lambda c, x: (c * 0.5 + x, c), a, ROW)[0],
+}  # fmt: skip
+ROW = normal(3, seed=7)
+
+
+@settings(max_examples=40, deadline=None, phases=[Phase.explicit, Phase.generate])
+@given(
+    st.lists(st.tuples(st.sampled_from(sorted(NUMERIC)), st.integers(0, 9), st.integers(0, 9)), min_size=1, max_size=7),
+    st.lists(st.integers(0, 9), min_size=5, max_size=5),
+    st.booleans(),
+)
+def test_random_bodies_over_numbers(calls, ends, reverse):
+    captured = edl.constant(0.75)
+
+    def run(a, b, xs):
+        def step(carry, x):
+            values = [*carry, x, captured]
+            for name, i, j in calls:
+                values.append(
+                    edl.clip(NUMERIC[name](values[-1 - i % len(values)], values[-1 - j % len(values)]), -3.0, 3.0)
+                )
+            a, b, *rows = [values[-1 - i % len(values)] for i in ends]
+            return (a, b), rows
+
+        return edl.scan(step, (a, b), xs, reverse=reverse)
+
+    a, b, xs = edl.constant(0.5), edl.constant(-1.25), normal(4, seed=2)
+    compiled = edl.function(run)
+    assert_same(compiled(a, b, xs), run(a, b, xs))
+    assert_same(compiled(b, a, xs), run(b, a, xs))

@@ -6,6 +6,8 @@ row (or a block of it) with all that can be computed at once, then the calls of 
 memory, then the next inner loop. What passes from phase to phase lies in a buffer of a few kilobytes.
 """
 
+import struct
+
 import numpy as np
 
 from eagerdl.jit import lowering
@@ -398,10 +400,7 @@ class _Emitter(RegionSource):
                 if not isinstance(arg, Value):
                     variable, name = f"c{len(self.number)}", names[index]
                     self.number[node, index] = variable
-                    float_word = name in ("f4", "f8")
-                    at = self.word("number", place, index, "f" if float_word else "i", name)
-                    value = f"number(P, {at})" if float_word else f"word(P, {at})"
-                    self.say(1, f"{variable} = {value} != 0" if name == "b1" else f"{variable} = as_{name}({value})")
+                    self.say(1, f"{variable} = {number_text(self.word('number', place, index, name), name)}")
 
     def _loops(self):
         """The addresses of the ufunc loops that are called."""
@@ -515,9 +514,8 @@ class _Emitter(RegionSource):
             if not isinstance(arg, Value):
                 args.append(self.number[node, index])
                 continue
-            text, have = read(arg, depth, node), lowering.NAMES[arg.dtype]
-            args.append(text if have == wanted else converted(text, have, wanted))
-        return low.expression.format(*args, one=f"as_{low.dtypes[-1]}(1)")
+            args.append(converted(read(arg, depth, node), lowering.NAMES[arg.dtype], wanted))
+        return completed(low, args)
 
     def _read(self, value, depth, node=None):
         """An expression for an element of a value, inside an inner loop."""
@@ -588,9 +586,7 @@ class _Emitter(RegionSource):
     def _scalar_slot(self, text, have, wanted, depth):
         at = f"(buffer + {self.slots} * slot)"
         self.slots += 1
-        self.say(
-            depth, f"store_{wanted}_{SCRATCH}({at}, 0, {text if have == wanted else converted(text, have, wanted)})"
-        )
+        self.say(depth, f"store_{wanted}_{SCRATCH}({at}, 0, {converted(text, have, wanted)})")
         return at
 
     def _number_slot(self, node, index, wanted, depth):
@@ -664,8 +660,31 @@ class _Emitter(RegionSource):
         return self.scalars[root] if root in self.scalars else f"{self._operand(root, node).name}x"
 
 
+# -- expressions --------------------------------------------------------------------------------------------
+
+
 def converted(text, have, wanted):
     """`text`, an expression of dtype `have`, as an expression of dtype `wanted`."""
+    if have == wanted:
+        return text
     if wanted == "b1":
         return f"{text} != 0"
     return f"select({text}, as_{wanted}(1), as_{wanted}(0))" if have == "b1" else f"as_{wanted}({text})"
+
+
+def completed(low, texts):
+    """The expression of a Lowered call over its operands."""
+    return low.expression.format(*texts, one=f"as_{low.dtypes[-1]}(1)")
+
+
+def number_text(at, name):
+    """The expression for a number of this dtype that stands in word `at` of the table."""
+    value = f"number(P, {at})" if name in ("f4", "f8") else f"word(P, {at})"
+    return f"{value} != 0" if name == "b1" else f"as_{name}({value})"
+
+
+def number_word(number, name):
+    """A number as a word of a table: the bits of a float64, or an int."""
+    if name in ("f4", "f8"):
+        return struct.unpack("<q", struct.pack("<d", float(number)))[0]
+    return int(number)

@@ -12,6 +12,7 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 FLOAT, INT = ir.FloatType(), ir.IntType(32)
+LIMITS = (117435.992, 71476.0625)  # beyond which NumPy's sine and cosine are those of libm
 
 
 class Term:
@@ -51,6 +52,9 @@ class Term:
     def __and__(self, other):
         return self._made("and_", self.number(other).value)
 
+    def __xor__(self, other):
+        return self._made("xor", other.value)
+
     def is_int(self, number):
         return Term(self.builder, self.builder.icmp_signed("==", self.value, self.number(number).value))
 
@@ -59,9 +63,12 @@ class Term:
         compare = self.builder.fcmp_unordered if how == "!=" else self.builder.fcmp_ordered
         return Term(self.builder, compare(how, self.value, self.number(other).value))
 
-    def choose(self, yes, no):
-        """`yes`, a Term, where this one, a bool, is true, else `no`."""
-        return Term(self.builder, self.builder.select(self.value, yes.value, yes.number(no).value))
+    def choose(self, yes, no, unpredictable=False):
+        """`yes`, a Term, where this one, a bool, is true, else `no`; without a branch if which one is `unpredictable`."""
+        made = self.builder.select(self.value, yes.value, yes.number(no).value)
+        if unpredictable:
+            made.set_metadata("unpredictable", self.builder.module.add_metadata([]))
+        return Term(self.builder, made)
 
     def times_plus(self, factor, summand):
         """self * factor + summand, rounded once."""
@@ -121,12 +128,13 @@ def exp(x):
 def _turned(x, name, limit, quarters):
     """The sine of x + `quarters` times pi / 2: by polynomials of what is left of a multiple of pi / 2; by libm beyond `limit`.
 
+    What does not depend on `quarters` is the same for the sine and the cosine of a number, so that LLVM computes it once.
+
     Source: NumPy, "loops_trigonometric.dispatch.cpp".
     """
-    builder, size = x.builder, x.without_sign()
-    near = size.compare("<=", limit).choose(x, 0.0)
-    k = near.times_plus(float.fromhex("0x1.45f306p-1"), 12582912.0) - 12582912.0
-    r = near
+    builder = x.builder
+    k = x.times_plus(float.fromhex("0x1.45f306p-1"), 12582912.0) - 12582912.0
+    r = x
     for part in ("-0x1.921fb0p+0", "-0x1.5110b4p-22", "-0x1.846988p-48"):
         r = k.times_plus(float.fromhex(part), r)
     squared = r * r
@@ -134,28 +142,51 @@ def _turned(x, name, limit, quarters):
     cosine = polynomial(squared, *map(float.fromhex, cosine))
     sine = ("0x1.7d3bbcp-19", "-0x1.a06bbap-13", "0x1.11119ap-7", "-0x1.555556p-3", "0x0p+0")
     sine = polynomial(squared, *map(float.fromhex, sine)).times_plus(r, r)
-    quadrant = k.to_int() + quarters
-    found = (quadrant & 1).is_int(0).choose(sine, cosine)
-    found = (quadrant & 2).is_int(0).choose(found, found.number(0.0) - found)
-    found = x.compare("!=", x).choose(found.number(float("nan")), found)
-    before = builder.block
-    with builder.if_then(size.compare(">", limit).value, likely=False):
-        function = cgutils.get_or_insert_function(builder.module, ir.FunctionType(FLOAT, [FLOAT]), name)
-        far, inside = builder.call(function, [x.value]), builder.block
+    # By a comparison of floats that nothing else asks for: then LLVM chooses without a branch.
+    half = k * 0.5
+    even = "!=" if quarters & 1 else "=="  # what says that `quadrant` is even
+    found = (half + 12582912.0 - 12582912.0).compare(even, half).choose(sine, cosine, unpredictable=True)
+    # NumPy subtracts from 0 instead of changing the sign, which differs for 0 alone: it stands in no quadrant that is turned.
+    found = (found.bits() ^ ((k.to_int() + quarters & 2) << 30)).from_bits()
+    size, before = x.without_sign(), builder.block
+    near = size.compare("<=", min(LIMITS))  # one question for both
+    with builder.if_then(builder.not_(near.value), likely=False):
+        far = size.compare("<=", limit).choose(found, _by_libm(x, name))
+        far, inside = x.compare("!=", x).choose(x.number(float("nan")), far), builder.block
     result = builder.phi(FLOAT)
     result.add_incoming(found.value, before)
-    result.add_incoming(far, inside)
+    result.add_incoming(far.value, inside)
     return Term(builder, result)
+
+
+def _by_libm(x, name):
+    """A function of C, called where that is rare: on x86 without a register that would have to be free for it."""
+    builder, module, there = x.builder, x.builder.module, f"far.{name}"
+    function = cgutils.get_or_insert_function(module, ir.FunctionType(FLOAT, [FLOAT]), name)
+    if not module.triple.startswith("x86_64") or "windows" in module.triple:
+        return Term(builder, builder.call(function, [x.value]))
+    caller = module.globals.get(there)
+    if caller is None:
+        # With this convention a function keeps all registers, so it has to leave its result in memory.
+        caller = ir.Function(module, ir.FunctionType(ir.VoidType(), [FLOAT, FLOAT.as_pointer()]), there)
+        caller.linkage, caller.calling_convention = "internal", "preserve_allcc"
+        caller.attributes.add("noinline")
+        inside = ir.IRBuilder(caller.append_basic_block())
+        inside.store(inside.call(function, caller.args[:1]), caller.args[1])
+        inside.ret_void()
+    place = cgutils.alloca_once(builder, FLOAT)
+    builder.call(caller, [x.value, place], cconv="preserve_allcc")
+    return Term(builder, builder.load(place))
 
 
 def sin(x):
     """The sine."""
-    return _turned(x, "sinf", 117435.992, 0)
+    return _turned(x, "sinf", LIMITS[0], 0)
 
 
 def cos(x):
     """The cosine."""
-    return _turned(x, "cosf", 71476.0625, 1)
+    return _turned(x, "cosf", LIMITS[1], 1)
 
 
 def word_of(formula):

@@ -3,7 +3,8 @@
 The body of a loop is a list of instructions (`instructions.Body`). One driver, which is compiled once and serves every loop, runs
 through it: a step costs a few nanoseconds, and a scan of 1,000 steps is compiled as fast as one of 10. What moves along an axis
 is not copied; its address in the tables of the kernels moves. A loop in a body is an instruction: the driver calls itself.
-Bodies that call Python code at some place run step by step instead.
+Bodies that call Python code at some place run step by step instead. Loops over single numbers are kernels of their own
+(`scalar_loops`).
 """
 
 import sys
@@ -17,6 +18,8 @@ from eagerdl.jit import compiler, copies, native
 from eagerdl.jit.instructions import CAREFUL, WORDS, Body, NotDriven, is_dense
 from eagerdl.jit.interpreter import Interpreter
 from eagerdl.jit.programs import program_for
+from eagerdl.jit.scalar_loops import CHUNK, ScalarLoop
+from eagerdl.jit.scalar_sources import NotScalar
 from eagerdl.jit.stacks import carried_apart
 
 DRIVER = """def kernel(P):
@@ -56,7 +59,6 @@ DRIVER = """def kernel(P):
 
 
 ALONE = 3  # references to an array that nobody else holds: the dictionary, a local name, the question
-CHUNK = 1024  # rows that a loop without a known length collects at a time
 
 
 def program_of(graph):
@@ -104,17 +106,23 @@ class Loop:
         """Whether the driver runs it; else it runs step by step."""
         return self.driven is not None
 
-    def _driven(self, apart=True):
+    def _driven(self):
         try:
-            return Driven(self, apart)
+            return self._made()
         except (NotDriven, compiler.NotCompiled):
             return None
 
+    def _made(self, apart=True):
+        try:
+            return ScalarLoop(self)
+        except NotScalar:
+            return Driven(self, apart)
+
     def nested(self, body, node):
         """This loop as an instruction of the body of another one; gives what has to be kept alive."""
-        driven = Driven(self, apart=False)
-        driven.join(body, node)
-        return driven
+        made = self._made(apart=False)
+        made.join(body, node)
+        return made
 
     def __call__(self, *arrays):
         return self._run(arrays, False)

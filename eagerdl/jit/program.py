@@ -2,7 +2,6 @@
 
 import functools
 import math
-import struct
 import threading
 import time
 
@@ -254,8 +253,8 @@ class Program(Schedule):
             elif kind == "slot":
                 word = self._slot_bytes(step)
             elif kind == "number":
-                place, index, how, _ = rest
-                word = number_word(lowering.operands(region.nodes[place])[index], how)
+                place, index, name = rest
+                word = emit.number_word(lowering.operands(region.nodes[place])[index], name)
             else:  # code or data of a loop
                 found = native.loop(rest[0], tuple(np.dtype(one) if one != "b1" else np.dtype(bool) for one in rest[1]))
                 word = found[kind == "data"]
@@ -399,10 +398,3 @@ class Program(Schedule):
 def _is_stack(node):
     """True for products of many matrices."""
     return node.function is np.matmul and not node.named and node.outputs[0].ndim > 2
-
-
-def number_word(number, how):
-    """A number as a word of a table: the bits of a float64, or an int."""
-    if how == "f":
-        return struct.unpack("<q", struct.pack("<d", float(number)))[0]
-    return int(number)
