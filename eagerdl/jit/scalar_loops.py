@@ -1,8 +1,8 @@
 """Loops over single numbers as one kernel: what is carried stays in registers, and loops inside are loops of the same kernel.
 
 A loop qualifies if all that it carries and computes are single numbers: elementwise calls, elements of arrays at places that are
-counted or computed, and branches and loops of the same kind. For a step of a few nanoseconds a call of a kernel, as `instructions` makes it for
-each, would cost more than the step.
+counted or computed, and branches and loops of the same kind. For a step of a few nanoseconds a call of a kernel, as `instructions`
+makes it for each, would cost more than the step.
 """
 
 import sys
