@@ -10,6 +10,7 @@ from eagerdl.jit.graph import CALL, Value
 
 RANK = 4  # axes that a copy has at most
 SIZES = (1, 2, 4, 8)  # bytes of an element
+SMALL = 1 << 15  # bytes of an array for which no two threads are worth it
 SOURCE = 1  # the word of a table that holds where the copied array lies
 
 
@@ -73,8 +74,9 @@ def concatenated(node):
 
 def copy(to, given):
     """Copies an array to another, by threads where it is worth it."""
-    found, team = tables(to, given), pool.pool()
-    if not found or team is None:
+    team = pool.pool()
+    found = [] if team is None or to.nbytes < SMALL else tables(to, given)
+    if not found:
         np.copyto(to, given)
         return
     kernel = compiler.kernel(source_of(to.itemsize)).run.place

@@ -9,6 +9,7 @@ Bodies that call Python code at some place run step by step instead. Loops over 
 
 import sys
 import threading
+import weakref
 
 import numpy as np
 
@@ -58,6 +59,7 @@ DRIVER = """def kernel(P):
 """
 
 
+DONE = 6  # the word of the driver's table that says how many runs there were
 ALONE = 3  # references to an array that nobody else holds: the dictionary, a local name, the question
 
 
@@ -203,7 +205,8 @@ class Driven:
         self._find_moves()
         self.run = compiler.kernel(DRIVER)
         self.last = {}  # the arrays of collected rows of the last call
-        self.placed = self.made = None  # where the arrays of the last call lay, and its table
+        self.made = 0  # how many were made
+        self.table_before = None
 
     # -- what is copied, and what is written where it belongs ---------------------------------------
 
@@ -302,13 +305,14 @@ class Driven:
     # -- running --------------------------------------------------------------------------------------
 
     def table(self, n, along, collected):
-        """The driver's table, and the array of moves in it: those of the last call, if its arrays lay where these do."""
-        places = n, *[array.strides[0] for array in along], *map(native.address, (*along, *collected))
-        if places != self.placed:
-            self.placed, self.made = places, self._new_table(n, along, collected)
-        return self.made
+        """The driver's Table: that of the last call, if its arrays were these."""
+        found = self.table_before
+        if found is None or not found.fits(n, along, self.made):
+            found = self.table_before = Table(n, along, self.made, *self._new_table(n, along, collected))
+        return found
 
     def _new_table(self, n, along, collected):
+        """The words of the driver, and those of its moves."""
         moves = []
         for place, what, which, offset, ahead in self.moves:
             array = (along if what == "along" else collected)[which]
@@ -346,6 +350,7 @@ class Driven:
         found = self.last.get(place)
         if found is None or found.shape != shape or found.dtype != dtype or sys.getrefcount(found) > ALONE:
             found = self.last[place] = np.empty(shape, dtype)
+            self.made += 1
         return found
 
     def _begin(self, rooms, n):
@@ -393,9 +398,9 @@ class Driven:
             np.copyto(place, array)
         pieces = []
         while True:
-            table, _moves = self.table(n, along, rooms)  # both have to live until it has run
-            self.run.run(native.address(table))
-            done = int(table[6])
+            table = self.table(n, along, rooms)
+            self.run.run(table.place)
+            done = int(table.words[DONE])
             if done < 0:
                 return None
             if self.flag is None:
@@ -446,12 +451,12 @@ class Driven:
         for place, value in zip(self._begin(rooms, n), values[:count]):
             outer.copy((None, place), outer.place(value))
         self._lend(outer, values[count + self.along :])
-        table, moves = self.table(n, [array for _, array in along], rooms)
+        table, moves = self._new_table(n, [array for _, array in along], rooms)
         outer.tables += [table, moves]
         for index, (_, what, which, _, _) in enumerate(self.moves):
             if what == "along":
                 outer.addresses.append((moves.reshape(-1), 3 * index + 1, along[which][0]))
-        outer._add(CAREFUL, self.run.run.place, native.address(table), native.address(table) + 48)
+        outer._add(CAREFUL, self.run.run.place, native.address(table), native.address(table) + 8 * DONE)
         outer.arrays |= zip(node.outputs, [*self._end(rooms, n), *self._rows_of(rooms, n)])
 
     def _lend(self, outer, values):
@@ -469,6 +474,29 @@ class Driven:
                 if root in lent:
                     table[index] += native.address(lent[root][1]) - native.address(body.arrays[root])
                     outer.addresses.append((table, index, lent[root][0]))
+
+
+class Table:
+    """A table of the driver.
+
+    Args:
+        n, along, made: the number of runs, the arrays that it runs along, and how many arrays had been made, at the call that it
+            was made for.
+        words, moves: what it holds.
+
+    Attributes:
+        place: its address.
+    """
+
+    __slots__ = ("along", "made", "moves", "n", "place", "words")
+
+    def __init__(self, n, along, made, words, moves):
+        self.n, self.along, self.made = n, [*map(weakref.ref, along)], made
+        self.words, self.moves, self.place = words, moves, native.address(words)
+
+    def fits(self, n, along, made):
+        """True for a call with the same arrays."""
+        return self.n == n and self.made == made and all(one() is array for one, array in zip(self.along, along))
 
 
 class Branches:

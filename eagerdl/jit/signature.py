@@ -65,11 +65,13 @@ class Call:
     def _take(self, where, name, x, entries):
         kind = x.__class__
         if kind is Tensor or kind is np.ndarray or is_value(x):
-            array = x._array if isinstance(x, Tensor) else to_array(x, where=where)
+            if kind is Tensor or isinstance(x, Tensor):
+                array, tensor = x._array, x
+            else:
+                array, tensor, kind = to_array(x, where=where), None, Tensor
             self.arrays.append(array)
-            self.tensors.append(x if isinstance(x, Tensor) else None)
-            layout = None if array.flags.c_contiguous else array.strides
-            entry = (kind if isinstance(x, Tensor) else Tensor, array.shape, array.dtype, layout)
+            self.tensors.append(tensor)
+            entry = (kind, array.shape, array.dtype, None if array.flags.c_contiguous else array.strides)
             if array.__class__ is not np.ndarray and devices.is_on_gpu(array):
                 entry = (*entry, devices.device_of(array))
         elif isinstance(x, tuple | list):
