@@ -319,26 +319,40 @@ def put_source(index, name):
 """
 
 
+ROWS = 4  # that go together, so that what is best so far is read and written once
+
+
 def extreme_source(name, sign):
     """Where the largest or smallest element along an axis is, the first of several; a NaN is beyond all numbers."""
     better = f"x {sign} b"
     if name[0] == "f":
         better = f"either({better}, both(x != x, b == b))"
     size, k = name[1], "i4" if name[1] == "4" else "i8"  # equal sizes fill vectors equally
+    one = f"""
+                x = load_{name}(row, j * {size})
+                better = {better}
+                b, c = select(better, x, b), select(better, as_{k}(i + ROW), c)"""
+    some = f"""
+            for j in range(inner):
+                row, b, c = given + i * inner * {size}, load_{name}_but_1(best, j * {size}), load_{k}_but_2(index, j * {k[1]}) ROWS
+                store_{name}_1(best, j * {size}, settled(b))
+                store_{k}_2(index, j * {k[1]}, settled(c))"""
+    following = f"""
+                row += inner * {size}"""
+    rows = following.join([one.replace("ROW", str(row)) for row in range(ROWS)])
     return f"""def kernel(P):
+    brief()
     out, given, best, index = word(P, 0), word(P, 1), word(P, 2), word(P, 3)
     n, inner = word(P, 5), word(P, 6)
     for o in range(word(P, 4)):
         for j in range(inner):
             store_{name}_1(best, j * {size}, load_{name}(given, j * {size}))
             store_{k}_2(index, j * {k[1]}, as_{k}(0))
-        for i in range(1, n):
-            row, now = given + i * inner * {size}, as_{k}(i)
-            for j in range(inner):
-                x, b = load_{name}(row, j * {size}), load_{name}_but_1(best, j * {size})
-                better = {better}
-                store_{name}_1(best, j * {size}, settled(select(better, x, b)))
-                store_{k}_2(index, j * {k[1]}, settled(select(better, now, load_{k}_but_2(index, j * {k[1]}))))
+        i = 1
+        while i + {ROWS} <= n:{some.replace(" ROWS", rows)}
+            i += {ROWS}
+        while i < n:{some.replace(" ROWS", one.replace("ROW", "0"))}
+            i += 1
         for j in range(inner):
             store_i8_0(out, j * 8, as_i8(load_{k}_but_2(index, j * {k[1]})))
         given += n * inner * {size}
