@@ -11,22 +11,42 @@ from eagerdl.jit.graph import CALL, Value
 RANK = 4  # axes that a copy has at most
 SIZES = (1, 2, 4, 8)  # bytes of an element
 SMALL = 1 << 15  # bytes of an array for which no two threads are worth it
+LINE = 64  # bytes of a cache line
 SOURCE = 1  # the word of a table that holds where the copied array lies
 
 
 def source_of(itemsize):
-    """A copy of elements of so many bytes, by a table of two addresses and (size, step, step) of each axis, outer ones first."""
-    name = f"u{itemsize}"
+    """A copy of elements of so many bytes, by a table of two addresses and (size, step, step) of each axis, outer ones first.
+
+    Where the last two axes are exchanged, it goes through tiles as wide as a cache line, each of which it reads once; rows
+    without gaps are copied whole.
+    """
+    name, tile = f"u{itemsize}", LINE // itemsize
     return f"""def kernel(P):
     a, b = word(P, 0), word(P, 1)
+    rows, a_r, b_r = word(P, 8), word(P, 9), word(P, 10)
     n, a_s, b_s = word(P, 11), word(P, 12), word(P, 13)
+    turned, dense = both(b_r == {itemsize}, b_s != {itemsize}), both(a_s == {itemsize}, b_s == {itemsize})
     for i in range(word(P, 2)):
         for j in range(word(P, 5)):
-            for k in range(word(P, 8)):
-                to = a + i * word(P, 3) + j * word(P, 6) + k * word(P, 9)
-                given = b + i * word(P, 4) + j * word(P, 7) + k * word(P, 10)
-                for m in range(n):
-                    store_{name}_0(to, m * a_s, load_{name}(given, m * b_s))
+            to = a + i * word(P, 3) + j * word(P, 6)
+            given = b + i * word(P, 4) + j * word(P, 7)
+            if turned:
+                k = 0
+                while k < rows:
+                    width = least({tile}, rows - k)
+                    for m in range(n):
+                        for r in range(width):
+                            store_{name}_0(to + m * a_s, r * a_r, load_{name}(given + m * b_s, r * {itemsize}))
+                    to, given, k = to + {tile} * a_r, given + {LINE}, k + {tile}
+            else:
+                for k in range(rows):
+                    if dense:
+                        copy_bytes(to, given, n * {itemsize})
+                    else:
+                        for m in range(n):
+                            store_{name}_0(to, m * a_s, load_{name}(given, m * b_s))
+                    to, given = to + a_r, given + b_r
 """
 
 
