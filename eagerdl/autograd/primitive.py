@@ -311,7 +311,7 @@ def _back(g, slope, x):
     if isinstance(slope, Tensor) and slope._array.dtype.kind == "c":
         slope = slope.conj()
     g = g * slope
-    return g if g._array.shape == x.shape else unbroadcast(g, x)
+    return g if g.shape == x.shape else unbroadcast(g, x)
 
 
 def _elementwise_push(primitive, partials):

@@ -101,7 +101,7 @@ def _reduce(where, ufunc, method, x, axis, dtype, keepdims):
 
 
 def _spread_sum(g, x, axis):
-    out = broadcast_to(restore(g, x, axis) if g._array.shape else g, x.shape)
+    out = broadcast_to(restore(g, x, axis) if g.shape else g, x.shape)
     return out if out._array.dtype is x.dtype else astype(out, x.dtype)
 
 
