@@ -102,7 +102,7 @@ def _reduce(where, ufunc, method, x, axis, dtype, keepdims):
 
 def _spread_sum(g, x, axis):
     out = broadcast_to(restore(g, x, axis) if g.shape else g, x.shape)
-    return out if out._array.dtype is x.dtype else astype(out, x.dtype)
+    return out if out.dtype is x.dtype else astype(out, x.dtype)
 
 
 def _sum_spec(x, axis, keepdims, dtype):
