@@ -89,7 +89,7 @@ def compile_counts():
 
 @functools.cache
 def versions():
-    """What compiles kernels here, for people: ``numba 0.61.2, llvmlite 0.44.0, znver3``."""
+    """What compiles kernels here, for people: ``numba 0.62.0, llvmlite 0.45.0, znver3``."""
     from importlib import metadata
 
     import llvmlite.binding as llvm

@@ -14,9 +14,12 @@
 @parts = internal global ptr null
 @size = internal global i64 0
 @extra = internal global i32 0
+@owner = internal global i64 0                  ; the thread that asks, as the system knows it
+@selves = internal global [256 x i64] zeroinitializer   ; the workers, by their number
 
 declare i64 @syscall(i64, ...)
 declare i32 @sched_yield()
+declare i64 @pthread_self()
 {pause_declared}
 
 ; -- what workers do -----------------------------------------------------------------------------------------
@@ -24,6 +27,9 @@ declare i32 @sched_yield()
 define i32 @{prefix}work(ptr %nowhere, ptr %nowhere_either, i64 %number) {{
 begin:
   %me = trunc i64 %number to i32
+  %self = call i64 @pthread_self()
+  %place = getelementptr [256 x i64], ptr @selves, i64 0, i64 %number
+  store i64 %self, ptr %place
   br label %wait
 
 wait:                                   ; for another word than the one seen last
@@ -97,6 +103,8 @@ no:
   ret i32 0
 
 write:
+  %self = call i64 @pthread_self()
+  store atomic i64 %self, ptr @owner monotonic, align 8
   store ptr %job, ptr @function
   store ptr %all, ptr @parts
   store i64 %bytes, ptr @size
@@ -140,17 +148,52 @@ yield:
   br label %look
 
 end:
+  store atomic i64 0, ptr @owner monotonic, align 8
   store atomic i32 0, ptr @taken release, align 4
   ret i32 1
 }}
 
 ; -- jobs of OpenBLAS ----------------------------------------------------------------------------------------
 
-; What OpenBLAS calls in place of its own threads. Where the pool cannot help these do it.
+; What OpenBLAS calls in place of its own threads: who finds the pool taken waits for it, because these serve one job at a time.
+; They do what the pool cannot: jobs for more threads than it has, and those of a job that it is doing.
 define void @{prefix}blas(i32 %sync, ptr %job, i32 %count, i64 %bytes, ptr %queue, i32 %more) {{
+  br label %begin
+
+begin:
   %helped = call i32 @ask(ptr %job, i32 %count, i64 %bytes, ptr %queue, i32 %more)
   %well = icmp ne i32 %helped, 0
-  br i1 %well, label %end, label %alone
+  br i1 %well, label %end, label %refused
+
+refused:
+  %threads = load i32, ptr @{prefix}threads
+  %fits = icmp ule i32 %count, %threads
+  br i1 %fits, label %who, label %alone
+
+who:
+  %self = call i64 @pthread_self()
+  %asking = load atomic i64, ptr @owner monotonic, align 8
+  %is.owner = icmp eq i64 %asking, %self
+  br i1 %is.owner, label %alone, label %other
+
+other:                                  ; is it one of the workers?
+  %index = phi i32 [ 1, %who ], [ %index.next, %not.this ]
+  %known = icmp ult i32 %index, %threads
+  br i1 %known, label %compare, label %wait
+
+compare:
+  %place = getelementptr [256 x i64], ptr @selves, i64 0, i32 %index
+  %one = load i64, ptr %place
+  %is.this = icmp eq i64 %one, %self
+  br i1 %is.this, label %alone, label %not.this
+
+not.this:
+  %index.next = add i32 %index, 1
+  br label %other
+
+wait:
+  %yielded = call i32 @sched_yield()
+  br label %begin
 
 alone:
   %set = inttoptr i64 {set_callback} to ptr
