@@ -3,8 +3,8 @@
 Two pools that both spin cost more than they give: while a worker of one waits for its next product, it keeps a core from the
 other. So OpenBLAS is told to give its jobs to the pool here (its ``openblas_set_threads_callback_function``), which serves the
 kernels of programs too. Its workers wait inside machine code (`pool.ll`), without Python in between: to begin and to end a job
-takes less than a microsecond, so that sharing pays for kernels of a few microseconds. Who waits for long sleeps. A product that finds
-the pool taken waits its turn: OpenBLAS' own threads do not bear that it is sometimes they, sometimes others.
+takes less than a microsecond, so that sharing pays for kernels of a few microseconds. Who waits for long sleeps. A product that
+finds the pool taken waits its turn: OpenBLAS' own threads do not bear that it is sometimes they, sometimes others.
 
 How OpenBLAS cuts its work depends on its number of threads alone, and not on who they are; so numbers stay the same.
 """
