@@ -10,7 +10,6 @@ from eagerdl.jit.graph import CALL, Value
 
 RANK = 4  # axes that a copy has at most
 SIZES = (1, 2, 4, 8)  # bytes of an element
-SMALL = 1 << 15  # bytes of an array for which no two threads are worth it
 LINE = 64  # bytes of a cache line
 SOURCE = 1  # the word of a table that holds where the copied array lies
 
@@ -95,7 +94,7 @@ def concatenated(node):
 def copy(to, given):
     """Copies an array to another, by threads where it is worth it."""
     team = pool.pool()
-    found = [] if team is None or to.nbytes < SMALL else tables(to, given)
+    found = [] if team is None else tables(to, given)
     if not found:
         np.copyto(to, given)
         return
@@ -104,9 +103,14 @@ def copy(to, given):
     team.together(native.address(table))
 
 
+def share_count(to):
+    """How many threads are worth it for a copy to an array."""
+    return shares.count(2 * to.nbytes / shares.BYTES_PER_SECOND)
+
+
 def tables(to, given):
     """Tables of `source_of` by which threads copy an array; empty where it is not worth it."""
-    parts = shares.count(2 * to.nbytes / shares.BYTES_PER_SECOND)
+    parts = share_count(to)
     if parts == 1:
         return []
     axis = next((axis for axis, n in enumerate(to.shape) if n > 1), None)

@@ -55,7 +55,7 @@ class Program(Schedule):
                 continue
             if _is_stack(node):
                 found.add(shares.STACK)
-            elif copies.parts_of(node):
+            elif copies.parts_of(node) and copies.share_count(node.outputs[0]) > 1:
                 found.add(copies.source_of(node.outputs[0].dtype.itemsize))
             elif scattering.fits(node):
                 found.add(scattering.source_for(node))
