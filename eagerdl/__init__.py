@@ -45,7 +45,7 @@ if _typing.TYPE_CHECKING:
     from eagerdl import nn as layers
     from eagerdl.models import Model, Sequential
     from eagerdl.nn import Input, InputSpec, Layer, Module, activations, constraints, initializers, regularizers
-    from eagerdl.nn.symbolic import SymbolicTensor as KerasTensor
+    from eagerdl.nn.symbolic import KerasTensor
     from eagerdl.train import callbacks, losses, metrics, optimizers
     from eagerdl.train.optimizers.clipping import clip_by_global_norm
 
@@ -58,33 +58,37 @@ _install_traceback_filter()
 _warnings.filterwarnings("ignore", category=RuntimeWarning, module=r"eagerdl\.")
 
 
-# Names that are read when somebody asks for them, so that a program starts with what it uses: the rooms, and what others have.
-_ROOMS = (
-    "data", "datasets", "debugging", "mixed_precision", "models", "nn", "saving", "train", "utils", "wrappers",
-)  # fmt: skip
-_HOMES = {
+# Names that are read when somebody asks for them, so that a program starts with what it uses: modules, and what is in modules.
+_MODULES = {
+    **{name: name for name in ("data", "datasets", "debugging", "mixed_precision", "models", "nn", "saving", "train",
+                               "utils", "wrappers")},
+    **{name: f"nn.{name}" for name in ("activations", "constraints", "initializers", "regularizers")},
+    **{name: f"train.{name}" for name in ("callbacks", "losses", "metrics", "optimizers")},
+    "layers": "nn",  # as Keras calls the room
+}  # fmt: skip
+_OBJECTS = {
     **dict.fromkeys(("Model", "Sequential"), "models"),
     **dict.fromkeys(("Input", "InputSpec", "Layer", "Module"), "nn"),
-    **dict.fromkeys(("activations", "constraints", "initializers", "regularizers"), "nn"),
-    **dict.fromkeys(("callbacks", "losses", "metrics", "optimizers"), "train"),
+    "KerasTensor": "nn.symbolic",
     "clip_by_global_norm": "train.optimizers.clipping",
 }
-_OTHERWISE_CALLED = {"layers": ("nn", None), "KerasTensor": ("nn.symbolic", "SymbolicTensor")}  # by Keras
 
 
 def __getattr__(name):
-    home, inside = (name, None) if name in _ROOMS else _OTHERWISE_CALLED.get(name) or (_HOMES.get(name), name)
-    if home is None:
+    if name in _MODULES:
+        found = _importlib.import_module(f"eagerdl.{_MODULES[name]}")
+    elif name in _OBJECTS:
+        found = getattr(_importlib.import_module(f"eagerdl.{_OBJECTS[name]}"), name)
+    else:
         from eagerdl.foreign import missing
 
         raise AttributeError(missing(name, [one for one in __dir__() if not one.startswith("_")]))
-    room = _importlib.import_module(f"eagerdl.{home}")
-    found = globals()[name] = room if inside is None else getattr(room, inside)
+    globals()[name] = found
     return found
 
 
 def __dir__():
-    return sorted({*globals(), *_ROOMS, *_HOMES, *_OTHERWISE_CALLED})
+    return sorted({*globals(), *_MODULES, *_OBJECTS})
 
 
 __all__ = [name for name in __dir__() if not name.startswith("_")]

@@ -147,11 +147,23 @@ def test_import_eagerdl_is_light():
 def test_names_read_when_needed_are_those_for_type_checkers():
     (block,) = [node for node in TREES["eagerdl"].body if is_type_checking(node)]
     named = {alias.asname or alias.name for node in block.body for alias in node.names}
-    assert named == {*edl._ROOMS, *edl._HOMES, *edl._OTHERWISE_CALLED}
+    assert named == {*edl._MODULES, *edl._OBJECTS}
     for name in named:
         assert name in dir(edl) and name in edl.__all__
         assert getattr(edl, name) is not None
     assert edl.layers is edl.nn
+
+
+@pytest.mark.parametrize("name", [*edl._MODULES, *edl._OBJECTS])
+def test_each_of_them_may_be_the_first(name):
+    """In a process that has read nothing else."""
+    assert output(f"import eagerdl as edl; print(edl.{name} is not None, '{name}' in vars(edl))") == "True True"
+
+
+def test_rooms_have_their_areas():
+    assert output(
+        "import eagerdl as edl; print(edl.train.losses is edl.losses, edl.nn.activations is edl.activations)"
+    ) == ("True True")
 
 
 def test_configs_are_found_in_rooms_that_nobody_opened():

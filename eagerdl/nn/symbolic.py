@@ -104,6 +104,9 @@ class SymbolicTensor(Tensor):
         return call_function(function, args, named, function.__name__)
 
 
+KerasTensor = SymbolicTensor  # as Keras calls it
+
+
 class Slot:
     """The place of one symbolic result of a node; the tensor is made again if somebody asks when nobody holds it."""
 
