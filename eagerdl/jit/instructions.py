@@ -328,18 +328,25 @@ def extreme_source(name, sign):
     if name[0] == "f":
         better = f"either({better}, both(x != x, b == b))"
     size, k = name[1], "i4" if name[1] == "4" else "i8"  # equal sizes fill vectors equally
-    one = f"""
-                x = load_{name}(row, j * {size})
-                better = {better}
-                b, c = select(better, x, b), select(better, as_{k}(i + ROW), c)"""
-    some = f"""
-            for j in range(inner):
-                row, b, c = given + i * inner * {size}, load_{name}_but_1(best, j * {size}), load_{k}_but_2(index, j * {k[1]}) ROWS
-                store_{name}_1(best, j * {size}, settled(b))
-                store_{k}_2(index, j * {k[1]}, settled(c))"""
-    following = f"""
-                row += inner * {size}"""
-    rows = following.join([one.replace("ROW", str(row)) for row in range(ROWS)])
+
+    def lines(rows):
+        """What is done with so many rows for each of the inner elements."""
+        found = [
+            f"row, b, c = given + i * inner * {size}, load_{name}_but_1(best, j * {size}), load_{k}_but_2(index, j * {k[1]})"
+        ]
+        for row in range(rows):
+            found += [
+                f"x = load_{name}(row, j * {size})",
+                f"better = {better}",
+                f"b, c = select(better, x, b), select(better, as_{k}(i + {row}), c)",
+                f"row += inner * {size}",
+            ]
+        found += [
+            f"store_{name}_1(best, j * {size}, settled(b))",
+            f"store_{k}_2(index, j * {k[1]}, settled(c))",
+        ]
+        return ("\n" + 16 * " ").join(found)
+
     return f"""def kernel(P):
     brief()
     out, given, best, index = word(P, 0), word(P, 1), word(P, 2), word(P, 3)
@@ -349,9 +356,13 @@ def extreme_source(name, sign):
             store_{name}_1(best, j * {size}, load_{name}(given, j * {size}))
             store_{k}_2(index, j * {k[1]}, as_{k}(0))
         i = 1
-        while i + {ROWS} <= n:{some.replace(" ROWS", rows)}
+        while i + {ROWS} <= n:
+            for j in range(inner):
+                {lines(ROWS)}
             i += {ROWS}
-        while i < n:{some.replace(" ROWS", one.replace("ROW", "0"))}
+        while i < n:
+            for j in range(inner):
+                {lines(1)}
             i += 1
         for j in range(inner):
             store_i8_0(out, j * 8, as_i8(load_{k}_but_2(index, j * {k[1]})))
