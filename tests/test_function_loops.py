@@ -463,6 +463,20 @@ COLUMNS = {
 }  # fmt: skip
 
 
+def random_step(functions, calls, ends, captured):
+    """A step of a scan that carries two values: `calls` of `functions` on what there is so far, of which `ends` go out."""
+
+    def step(carry, x):
+        values = [*carry, x, captured]
+        for name, i, j in calls:
+            found = functions[name](values[-1 - i % len(values)], values[-1 - j % len(values)])
+            values.append(edl.clip(found, -3.0, 3.0))
+        a, b, *rows = [values[-1 - i % len(values)] for i in ends]
+        return (a, b), rows
+
+    return step
+
+
 @settings(max_examples=40, deadline=None, phases=[Phase.explicit, Phase.generate])
 @given(
     st.lists(st.tuples(st.sampled_from(sorted(COLUMNS)), st.integers(0, 9), st.integers(0, 9)), min_size=1, max_size=6),
@@ -473,16 +487,7 @@ def test_random_bodies_of_stacks(calls, ends, reverse):
     captured = normal(4, 3, seed=9)
 
     def run(a, b, xs):
-        def step(carry, x):
-            values = [*carry, x, captured]
-            for name, i, j in calls:
-                values.append(
-                    edl.clip(COLUMNS[name](values[-1 - i % len(values)], values[-1 - j % len(values)]), -3.0, 3.0)
-                )
-            a, b, *rows = [values[-1 - i % len(values)] for i in ends]
-            return (a, b), rows
-
-        return edl.scan(step, (a, b), xs, reverse=reverse)
+        return edl.scan(random_step(COLUMNS, calls, ends, captured), (a, b), xs, reverse=reverse)
 
     def gradients(a, b, xs):
         with edl.GradientTape() as tape:
@@ -759,16 +764,7 @@ def test_random_bodies_over_numbers(calls, ends, reverse):
     captured = edl.constant(0.75)
 
     def run(a, b, xs):
-        def step(carry, x):
-            values = [*carry, x, captured]
-            for name, i, j in calls:
-                values.append(
-                    edl.clip(NUMERIC[name](values[-1 - i % len(values)], values[-1 - j % len(values)]), -3.0, 3.0)
-                )
-            a, b, *rows = [values[-1 - i % len(values)] for i in ends]
-            return (a, b), rows
-
-        return edl.scan(step, (a, b), xs, reverse=reverse)
+        return edl.scan(random_step(NUMERIC, calls, ends, captured), (a, b), xs, reverse=reverse)
 
     a, b, xs = edl.constant(0.5), edl.constant(-1.25), normal(4, seed=2)
     compiled = edl.function(run)

@@ -308,9 +308,7 @@ def zeros_like(x):
 
 def _back(g, slope, x):
     """The cotangent of the input `x` of an elementwise op: g * slope, with the slope conjugated if complex, as in TF."""
-    if isinstance(slope, Tensor) and slope.dtype.kind == "c":
-        slope = slope.conj()
-    g = g * slope
+    g = g * (slope.conj() if isinstance(slope, Tensor) and slope.dtype.kind == "c" else slope)
     return g if g.shape == x.shape else unbroadcast(g, x)
 
 

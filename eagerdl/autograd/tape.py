@@ -427,13 +427,14 @@ def sweep(core, targets, cotangents, sources, consume=False):
                 g = tuple([g.get(index) for index in range(node.out if out is None else len(out))])
         backs = node.primitive.pull(g, out, needs, node.inputs, node.params)
         for parent, need, back in zip(parents, needs, backs):
-            if need and back is not None:
-                if parent in pending:
-                    pending[parent] = pending[parent] + back
-                else:
-                    pending[parent] = back
-                    if parent.primitive is not None:
-                        heappush(heap, (-parent.serial, parent))
+            if back is None or not need:
+                continue
+            if parent in pending:
+                pending[parent] = pending[parent] + back
+            else:
+                pending[parent] = back
+                if parent.primitive is not None:
+                    heappush(heap, (-parent.serial, parent))
         if consume and mine:  # frees what was saved, while the sweep goes on
             node.inputs = node.parents = ()
             node.out = node.recording = None

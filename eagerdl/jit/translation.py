@@ -8,6 +8,7 @@ Importing this module imports Numba.
 """
 
 import hashlib
+import importlib
 import re
 
 from llvmlite import ir
@@ -47,8 +48,8 @@ class Translation(cpu.CPUContext):
     _loaded = False
 
     def load_additional_registries(self):
-        from numba.core import optional  # noqa: F401
-        from numba.cpython import builtins, numbers, rangeobj, tupleobj  # noqa: F401
+        for name in ("core.optional", "cpython.builtins", "cpython.numbers", "cpython.rangeobj", "cpython.tupleobj"):
+            importlib.import_module(f"numba.{name}")  # they enter what they know as they are imported
 
     def refresh(self):
         """Takes up what is new: Numba calls this for each intrinsic that it meets."""

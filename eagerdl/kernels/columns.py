@@ -72,9 +72,14 @@ def columns(x, window):
 
 def patches(x, window, shape):
     """x (n, *space, c) without gaps -> its view (groups, n, *out, *kernel, c / groups) of this shape."""
+    return np.ndarray(shape, x.dtype, x, 0, patch_strides(x, window))
+
+
+def patch_strides(x, window):
+    """The strides of the view (groups, n, *out, *kernel, c / groups) of a padded input (n, *space, c)."""
     n_step, *steps, c_step = x.strides
     strides = [a * s for a, s in zip(steps, window.strides)] + [a * d for a, d in zip(steps, window.dilation)]
-    return np.ndarray(shape, x.dtype, x, 0, (shape[-1] * c_step, n_step, *strides, c_step))
+    return (x.shape[-1] // window.groups * c_step, n_step, *strides, c_step)
 
 
 def _tiles(shape, dtype, window):

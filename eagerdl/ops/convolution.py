@@ -109,18 +109,8 @@ def _fill(out, x, window):
 
 def _patches(x, window):
     """x (n, *span, c) -> a view (groups, n, *out, *kernel, c / groups)."""
-    n, c = x.shape[0], x.shape[-1]
-    spatial = x.strides[1:-1]
-    channels = c // window.groups
-    shape = (window.groups, n, *window.out, *window.kernel, channels)
-    strides = (
-        channels * x.strides[-1],
-        x.strides[0],
-        *[a * s for a, s in zip(spatial, window.strides, strict=True)],
-        *[a * d for a, d in zip(spatial, window.dilation, strict=True)],
-        x.strides[-1],
-    )
-    return devices.module_of(x).lib.stride_tricks.as_strided(x, shape, strides)
+    shape = (window.groups, x.shape[0], *window.out, *window.kernel, x.shape[-1] // window.groups)
+    return devices.module_of(x).lib.stride_tricks.as_strided(x, shape, columns.patch_strides(x, window))
 
 
 def _columns(x, window):
