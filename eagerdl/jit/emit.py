@@ -16,6 +16,7 @@ from eagerdl.jit.graph import REDUCE, VIEW, Value
 
 BLOCK = 1024  # elements of a row that are worked on at once where no reduction needs all of them
 LINE = 64  # bytes of a cache line
+ROWS = 4  # that are added up together, so that their sum is read and written once
 TILE = 16  # rows of what lies column by column that are gathered at once: a cache line of float32
 OUTER, INNER = ("from", "to"), ("begin", "end")  # words that say which part of a loop is run
 SCRATCH = 31  # the scope of buffers; outputs have those from 0 on
@@ -171,6 +172,7 @@ class _Emitter(RegionSource):
         self.brief = brief
         self.words, self.operands, self.lines = [], {}, []
         self.slots = self.variables = 0
+        self.together, self.row = 1, 0  # rows that are worked on at once, and which of them is being written
 
     # -- the parts ----------------------------------------------------------------------------------
 
@@ -304,6 +306,9 @@ class _Emitter(RegionSource):
         self._numbers()
         self._loops()
         self.outer = sum(group[-1] < self.region.outer for group in groups) if self.region.outer else 0
+        if self._adds_up_only():
+            self._several_rows()
+            return "\n".join(self.lines) + "\n"
         depth = 1
         for index in range(len(groups) - 1):
             if index == self.outer:
@@ -329,10 +334,7 @@ class _Emitter(RegionSource):
             say(depth, "start, stop = begin, end")
         say(depth, "m = stop - start")
         self.place, self.scalars = {}, {}  # FULL value -> (base, inner, scope); ROW value -> variable
-        for operand in self.operands.values():
-            if operand.inner == "0":
-                name = lowering.NAMES[operand.value.dtype]
-                say(depth, f"{operand.name}x = load_{name}{self._but(operand)}({self.at[operand]}, 0)")
+        self._load_single(depth)
         for operand in self.gathered:
             self._gather(operand, depth)
         for phase in range(self.count):
@@ -340,6 +342,73 @@ class _Emitter(RegionSource):
         if self.blocked:
             say(depth, "start = stop")
         return "\n".join(self.lines) + "\n"
+
+    def _adds_up_only(self):
+        """True for short rows that are added up in one pass, with nothing else to do for a row as a whole."""
+        return (self.brief and bool(self.region.columns) and self.outer == 0 and len(self.groups) == 2 and self.count == 1
+                and not self.gathered and not self.needs_memory and not self.loops
+                and ROWS * len(self.out) < SCRATCH
+                and all(self._level(node.outputs[0]) != ROW for node in self.nodes))  # fmt: skip
+
+    def _several_rows(self):
+        """Rows that are added up, several at a time, then those that are left."""
+        self.together = ROWS
+        self._zero_columns(1)
+        if self.cut != INNER:
+            self.say(1, "begin, end = 0, n")
+        self.say(1, "i0 = first")
+        for rows in (ROWS, 1):
+            self.say(1, f"while i0 + {rows} <= last:")
+            self._rows(rows, 2)
+            self.say(2, f"i0 += {rows}")
+
+    def _rows(self, rows, depth):
+        """So many rows: all that is computed of each, then their sums."""
+        say, everything = self.say, [*self.operands.values(), *self.out.values()]
+        at = [{operand: f"{operand.name}r{row}" for operand in everything} for row in range(rows)]
+        sums = [operand for value, operand in self.out.items() if self._level(value) == COLUMN]
+        for self.row, self.at in enumerate(at):
+            for operand in everything:
+                if operand not in sums:
+                    say(depth, f"{self.at[operand]} = {operand.name} + (i0 + {self.row}) * {operand.name}_0")
+            self._load_single(depth)
+        say(depth, "for j in range(begin, end):")
+        found = {}
+        for self.row, self.at in enumerate(at):
+            self.place, self.scalars, self.now = {}, {}, {}
+            for node in self.nodes:
+                if node.kind == REDUCE:
+                    found.setdefault(node, []).append(self._read(node.inputs[0], depth + 1, node))
+                else:
+                    self._inline(node, depth + 1)
+        self.row = 0
+        for node, elements in found.items():
+            self._add_up(node, elements, depth + 1)
+
+    def _add_up(self, node, elements, depth):
+        """Adds elements of several rows to what there is, in their order; the greatest is that of pairs, and of pairs of those."""
+        (out,) = node.outputs
+        operand, name = self.out.get(out), lowering.NAMES[out.dtype]
+        if operand is None:
+            return
+        scope, at = self._scope(out), f"{self._sums_at(operand)}, {self._offset(operand, name)}"
+        if node.function.__self__ is not np.add:
+            while len(elements) > 1:
+                elements = [self._new(lowering.combined(node, *pair), depth) for pair in zip(*[iter(elements)] * 2)]
+        total = self._new(f"load_{name}_but_{scope}({at})", depth)
+        for element in elements:
+            total = self._new(lowering.combined(node, total, element), depth)
+        self.say(depth, f"store_{name}_{scope}({at}, {total})")
+
+    def _load_single(self, depth):
+        """What a row has one of."""
+        for operand in self.operands.values():
+            if operand.inner == "0":
+                name = lowering.NAMES[operand.value.dtype]
+                self.say(depth, f"{self._single(operand)} = load_{name}{self._but(operand)}({self.at[operand]}, 0)")
+
+    def _single(self, operand):
+        return f"{operand.name}x{self.row or ''}"
 
     def _gather(self, operand, depth):
         """Copies what an operand holds for a row, or a block of it, to the buffer."""
@@ -382,13 +451,13 @@ class _Emitter(RegionSource):
 
     def _but(self, operand):
         """The scope in which an operand that is overwritten in place is written, as part of a name."""
-        for index, (value, _) in enumerate(self.out.items()):
+        for value in self.out:
             if self.partners.get(value) is operand.value:
-                return f"_but_{min(index, SCRATCH - 1)}"
+                return f"_but_{self._scope(value)}"
         return ""
 
     def _scope(self, value):
-        return min([*self.out].index(value), SCRATCH - 1)
+        return min([*self.out].index(value) * self.together + self.row, SCRATCH - 1)
 
     def _numbers(self):
         self.number = {}
@@ -531,7 +600,7 @@ class _Emitter(RegionSource):
         else:
             operand = self._operand(root, node)
             if operand.inner == "0":
-                return f"{operand.name}x"
+                return self._single(operand)
             if operand in self.now:
                 return self.now[operand]
             if operand in self.place:
@@ -567,7 +636,7 @@ class _Emitter(RegionSource):
         else:
             operand = self._operand(root, node)
             if operand.inner == "0":
-                return self._scalar_slot(f"{operand.name}x", have, wanted, depth), "0"
+                return self._scalar_slot(self._single(operand), have, wanted, depth), "0"
             step = (
                 f"{operand.name}_s" if operand.inner == "s" and operand not in self.place else str(root.dtype.itemsize)
             )
@@ -657,7 +726,7 @@ class _Emitter(RegionSource):
 
     def _read_in_row(self, value, depth, node):
         root = self._root(value)
-        return self.scalars[root] if root in self.scalars else f"{self._operand(root, node).name}x"
+        return self.scalars[root] if root in self.scalars else self._single(self._operand(root, node))
 
 
 # -- expressions --------------------------------------------------------------------------------------------

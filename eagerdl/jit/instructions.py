@@ -1,6 +1,6 @@
 """`Body`: the graph of a loop as a list of instructions that compiled code runs through, without Python in between.
 
-An instruction is six words. Its kinds are those of `loops.DRIVER`: a kernel, the loop of a ufunc, a copy, a kernel that may fail.
+An instruction is six words. Its kinds are those of `driver`: a kernel, the loop of a ufunc, a copy, a kernel that may fail.
 What is not fused has a function here that writes its instructions, one for each kind of call (`WRITERS`). Bodies with a call
 that has none are refused by `NotDriven`.
 
@@ -15,6 +15,7 @@ import operator
 import numpy as np
 
 from eagerdl.jit import compiler, copies, emit, lowering, native, pool
+from eagerdl.jit.driver import CAREFUL, COPY, KERNEL, MOVE_1, MOVE_4, MOVE_8, TO, UFUNC, WORDS
 from eagerdl.jit.fuse import FULL, can_fuse, is_row_major
 from eagerdl.jit.graph import ELEMENTWISE, LOOP, VIEW, Value
 from eagerdl.jit.lowering import NAMES
@@ -23,9 +24,6 @@ from eagerdl.jit.program import Program
 from eagerdl.jit.traced import getitem
 from eagerdl.ops import indexing
 
-KERNEL, UFUNC, COPY, CAREFUL, MOVE_1, MOVE_4, MOVE_8 = range(7)
-WORDS = 6  # of an instruction
-ADDRESS = 1  # the word of a copy that holds where it goes; the next one holds where it comes from
 SHORT = 256  # elements of a row for which calling a loop costs about as much as what it computes
 CACHED = 1 << 16  # bytes that are still near when they are read again
 
@@ -34,7 +32,68 @@ class NotDriven(Exception):
     """A body that cannot be a list of instructions."""
 
 
-class Body(Program):
+class Instructions:
+    """A list of instructions that is being written.
+
+    Args:
+        arrays: value -> the array that it is.
+
+    Attributes:
+        code: the instructions, an array of six words for each.
+        addresses: (table, index, value) for each word that holds the address of a value.
+        tables: what has to live as long as they do.
+    """
+
+    def __init__(self, arrays):
+        self.arrays, self.code, self.addresses, self.tables = arrays, [], [], []
+
+    def add(self, *words):
+        """Adds an instruction."""
+        self.code.append(np.array([*words, *[0] * (WORDS - len(words))], np.int64))
+        return self.code[-1]
+
+    def call(self, source, *words, careful=None):
+        """Calls a kernel of this source.
+
+        Args:
+            words: its table; a pair of a value and an array that lies in the value stands for an address.
+            careful: the word of the table that is below 0 where it failed.
+        """
+        numbers = [native.address(word[1]) if isinstance(word, tuple) else word for word in words]
+        table = np.array(numbers, np.int64)
+        self.tables.append(table)
+        self.addresses += [
+            (table, i, word[0]) for i, word in enumerate(words) if isinstance(word, tuple) and word[0] is not None
+        ]
+        place, at = compiler.kernel(source).run.place, native.address(table)
+        self.add(KERNEL if careful is None else CAREFUL, place, at, *([] if careful is None else [at + 8 * careful]))
+
+    def copy(self, target, source):
+        """Copies the elements of an array to another, each given as (value, array that lies in it)."""
+        to, given = target[1], source[1]
+        if given.shape != to.shape or given.dtype != to.dtype:
+            raise NotDriven
+        if is_dense(to) and is_dense(given):
+            kind = {1: MOVE_1, 4: MOVE_4, 8: MOVE_8}.get(to.nbytes, COPY)
+            words = self.add(kind, native.address(to), native.address(given), to.nbytes)
+            self.addresses += [
+                (words, TO + i, value) for i, (value, _) in enumerate((target, source)) if value is not None
+            ]
+            return words
+        axes = copies.axes_of(to, given)
+        if axes is None:
+            raise NotDriven
+        self.call(copies.source_of(to.itemsize), target, source, *axes)
+        return None
+
+    def place(self, value):
+        """A value with the array that it is."""
+        if not isinstance(value, Value) or value not in self.arrays:
+            raise NotDriven
+        return value, self.arrays[value]
+
+
+class Body(Program, Instructions):
     """The body of a loop.
 
     Args:
@@ -43,8 +102,6 @@ class Body(Program):
         collected: the values that are kept of each run.
 
     Attributes:
-        code: the instructions, an array of six words for each.
-        addresses: (table, index, value) for each word that holds the address of a value.
         inside: value -> what it is a part of, and the place of its memory there, as an index.
         over: collected value -> the spare row whose memory it takes.
         moveable: values that are written through `addresses` only, so that they may lie elsewhere at each run.
@@ -194,11 +251,11 @@ class Body(Program):
                     raise NotDriven
                 kernel, (tables, _) = self.kernels[step].run, self._kernel_tables(step)
                 if len(tables) == 1:
-                    self._add(KERNEL, kernel.place, native.address(tables[0]))
+                    self.add(KERNEL, kernel.place, native.address(tables[0]))
                 else:
                     team = pool.pool()
                     self.tables.append(team.table([(kernel.place, native.address(table)) for table in tables]))
-                    self._add(KERNEL, team.together.place, native.address(self.tables[-1]))
+                    self.add(KERNEL, team.together.place, native.address(self.tables[-1]))
                 self.moveable.update(step.outputs)
             else:
                 self._write(step.node)
@@ -228,53 +285,6 @@ class Body(Program):
         if nested is None:
             raise NotDriven
         self.inner.append(nested(self, node))
-
-    # -- instructions ----------------------------------------------------------------------------------
-
-    def _add(self, *words):
-        """Adds an instruction."""
-        self.code.append(np.array([*words, *[0] * (WORDS - len(words))], np.int64))
-        return self.code[-1]
-
-    def call(self, source, *words, careful=None):
-        """Calls a kernel of this source.
-
-        Args:
-            words: its table; a pair of a value and an array that lies in the value stands for an address.
-            careful: the word of the table that is below 0 where it failed.
-        """
-        numbers = [native.address(word[1]) if isinstance(word, tuple) else word for word in words]
-        table = np.array(numbers, np.int64)
-        self.tables.append(table)
-        self.addresses += [
-            (table, i, word[0]) for i, word in enumerate(words) if isinstance(word, tuple) and word[0] is not None
-        ]
-        place, at = compiler.kernel(source).run.place, native.address(table)
-        self._add(KERNEL if careful is None else CAREFUL, place, at, *([] if careful is None else [at + 8 * careful]))
-
-    def copy(self, target, source):
-        """Copies the elements of an array to another, each given as (value, array that lies in it)."""
-        to, given = target[1], source[1]
-        if given.shape != to.shape or given.dtype != to.dtype:
-            raise NotDriven
-        if is_dense(to) and is_dense(given):
-            kind = {1: MOVE_1, 4: MOVE_4, 8: MOVE_8}.get(to.nbytes, COPY)
-            words = self._add(kind, native.address(to), native.address(given), to.nbytes)
-            self.addresses += [
-                (words, ADDRESS + i, value) for i, (value, _) in enumerate((target, source)) if value is not None
-            ]
-            return words
-        axes = copies.axes_of(to, given)
-        if axes is None:
-            raise NotDriven
-        self.call(copies.source_of(to.itemsize), target, source, *axes)
-        return None
-
-    def place(self, value):
-        """A value with the array that it is."""
-        if not isinstance(value, Value) or value not in self.arrays:
-            raise NotDriven
-        return value, self.arrays[value]
 
 
 # -- kernels for what is not fused ------------------------------------------------------------------------
@@ -319,31 +329,40 @@ def put_source(index, name):
 """
 
 
-ROWS = 4  # that go together, so that what is best so far is read and written once
+ROWS = 8  # that go together, so that what is best so far is read and written once
 
 
 def extreme_source(name, sign):
     """Where the largest or smallest element along an axis is, the first of several; a NaN is beyond all numbers."""
-    better = f"x {sign} b"
-    if name[0] == "f":
-        better = f"either({better}, both(x != x, b == b))"
     size, k = name[1], "i4" if name[1] == "4" else "i8"  # equal sizes fill vectors equally
+    no_better = {">": "<=", "<": ">="}[sign]
+
+    def better(left, right):
+        """Lines that leave the better of two rows in the variables of the left one; numbers are those of an element and a row."""
+        x, y = f"x{left}", f"x{right}"
+        stays = f"{y} {no_better} {x}"
+        if name[0] == "f":
+            stays = f"either({stays}, {x} != {x})"
+        return [
+            f"stays = {stays}",
+            f"{x}, i{left} = select(stays, {x}, {y}), select(stays, i{left}, i{right})",
+        ]
 
     def lines(rows):
-        """What is done with so many rows for each of the inner elements."""
-        found = [
-            f"row, b, c = given + i * inner * {size}, load_{name}_but_1(best, j * {size}), load_{k}_but_2(index, j * {k[1]})"
-        ]
-        for row in range(rows):
-            found += [
-                f"x = load_{name}(row, j * {size})",
-                f"better = {better}",
-                f"b, c = select(better, x, b), select(better, as_{k}(i + {row}), c)",
-                f"row += inner * {size}",
-            ]
+        """What is done with so many rows for each of the inner elements: pairs, pairs of those, and what was best so far."""
+        found = [f"row = given + i * inner * {size}"]
+        for one in range(rows):
+            found += [f"x{one}, i{one} = load_{name}(row, j * {size}), as_{k}(i + {one})", f"row += inner * {size}"]
+        step = 1
+        while step < rows:
+            for one in range(0, rows, 2 * step):
+                found += better(one, one + step)
+            step *= 2
         found += [
-            f"store_{name}_1(best, j * {size}, settled(b))",
-            f"store_{k}_2(index, j * {k[1]}, settled(c))",
+            f"x{rows}, i{rows} = load_{name}_but_1(best, j * {size}), load_{k}_but_2(index, j * {k[1]})",
+            *better(rows, 0),
+            f"store_{name}_1(best, j * {size}, settled(x{rows}))",
+            f"store_{k}_2(index, j * {k[1]}, settled(i{rows}))",
         ]
         return ("\n" + 16 * " ").join(found)
 
@@ -355,7 +374,7 @@ def extreme_source(name, sign):
         for j in range(inner):
             store_{name}_1(best, j * {size}, load_{name}(given, j * {size}))
             store_{k}_2(index, j * {k[1]}, as_{k}(0))
-        i = 1
+        i = 0
         while i + {ROWS} <= n:
             for j in range(inner):
                 {lines(ROWS)}
@@ -401,7 +420,7 @@ def _matmul(body, node):
     steps = np.array([0, 0, 0, *[stride for array in arrays for stride in array.strides]], np.int64)
     body.tables += [places, sizes, steps]
     body.addresses += [(places, index, value) for index, value in enumerate(values)]
-    body._add(UFUNC, *code, *[native.address(one) for one in (places, sizes, steps)])
+    body.add(UFUNC, *code, *[native.address(one) for one in (places, sizes, steps)])
 
 
 def _concatenate(body, node):

@@ -50,8 +50,12 @@ def _pointer(builder, args, memory):
     return builder.bitcast(builder.gep(base, [args[1]]), memory.as_pointer())
 
 
-def _loader(name, apart):
-    """Loads a number from memory that nothing in the scopes `apart` writes to."""
+def _loader(name, apart, scope=None):
+    """Loads a number from memory that nothing in the scopes `apart` writes to; it may be that of `scope`.
+
+    To say the latter lets LLVM see that two loads have nothing to do with each other, else it counts what one of them may share
+    with a store for the other as well, and checks addresses before each row.
+    """
     kind, memory, size = TYPES[name], MEMORY[name], SIZES[name]
 
     @intrinsic
@@ -61,6 +65,8 @@ def _loader(name, apart):
             loaded = builder.load(pointer, align=size)
             if apart:
                 loaded.set_metadata("noalias", _scopes(builder.module, apart))
+            if scope is not None:
+                loaded.set_metadata("alias.scope", _scopes(builder.module, (scope,)))
             return builder.icmp_unsigned("!=", loaded, ir.Constant(memory, 0)) if name == "b1" else loaded
 
         return kind(types.int64, types.int64), codegen
@@ -99,7 +105,8 @@ def memory_word(text):
         return _storer(name, int(rest[0]))
     if verb == "again":
         return _loader(name, ())
-    return _loader(name, tuple(one for one in range(SCOPES) if not rest or one != int(rest[-1])))
+    scope = int(rest[-1]) if rest else None
+    return _loader(name, tuple(one for one in range(SCOPES) if one != scope), scope)
 
 
 @intrinsic

@@ -10,7 +10,7 @@ from eagerdl.jit.graph import CHECK
 
 NOTE = "in a compiled function, at "  # how the note begins that says where
 
-_CALL = re.compile(r"^(?:[\w, ]+ = )?[kf](\d+)(?:_\d+)?\(")  # the line of a program that runs step number N
+_CALL = re.compile(r"^(?:[\w, ]+ = |if [^:]+: )?[kf](\d+)(?:_\d+)?\(")  # the line of a program that runs step number N
 
 
 def place(line):

@@ -1,10 +1,9 @@
 """`Loop`: a graph that runs many times, as one compiled loop.
 
-The body of a loop is a list of instructions (`instructions.Body`). One driver, which is compiled once and serves every loop, runs
-through it: a step costs a few nanoseconds, and a scan of 1,000 steps is compiled as fast as one of 10. What moves along an axis
-is not copied; its address in the tables of the kernels moves. A loop in a body is an instruction: the driver calls itself.
-Bodies that call Python code at some place run step by step instead. Loops over single numbers are kernels of their own
-(`scalar_loops`).
+The body of a loop is a list of instructions (`instructions.Body`), through which the `driver` runs: a step costs a few
+nanoseconds, and a scan of 1,000 steps is compiled as fast as one of 10. What moves along an axis is not copied; its address in
+the tables of the kernels moves. A loop in a body is an instruction: the driver calls itself. Bodies that call Python code at some
+place run step by step instead. Loops over single numbers are kernels of their own (`scalar_loops`).
 """
 
 import sys
@@ -15,51 +14,17 @@ import numpy as np
 
 from eagerdl import devices
 from eagerdl.autograd.dispatch import as_array
-from eagerdl.jit import compiler, copies, native
-from eagerdl.jit.instructions import CAREFUL, WORDS, Body, NotDriven, is_dense
+from eagerdl.jit import compiler, copies, driver, native
+from eagerdl.jit.driver import CAREFUL, DONE
+from eagerdl.jit.instructions import Body, NotDriven, is_dense
 from eagerdl.jit.interpreter import Interpreter
+from eagerdl.jit.placed_loops import PlacedLoop
 from eagerdl.jit.programs import program_for
 from eagerdl.jit.scalar_loops import CHUNK, ScalarLoop
 from eagerdl.jit.scalar_sources import NotScalar
 from eagerdl.jit.stacks import carried_apart
 
-DRIVER = """def kernel(P):
-    n, code, count = word(P, 0), word(P, 1), word(P, 2)
-    moves, moving, flag = word(P, 3), word(P, 4), word(P, 5)
-    nowhere = word(P, 7)
-    i = 0
-    while i < n:
-        if flag != 0 and not again_b1(flag, 0):
-            break
-        for m in range(moving):
-            place = moves + 24 * m
-            set_word(word(place, 0), word(place, 1) + i * word(place, 2))
-        for c in range(count):
-            at = code + 48 * c
-            kind = word(at, 0)
-            if kind == 0:
-                call_kernel(word(at, 1), nowhere, word(at, 2))
-            elif kind == 1:
-                call_loop(word(at, 1), word(at, 2), word(at, 3), word(at, 4), word(at, 5))
-            elif kind == 2:
-                copy_bytes(word(at, 1), word(at, 2), word(at, 3))
-            elif kind == 3:
-                call_kernel(word(at, 1), nowhere, word(at, 2))
-                if word(word(at, 3), 0) < 0:
-                    set_word(P + 48, -1)
-                    return
-            elif kind == 4:
-                store_u1_0(word(at, 1), 0, again_u1(word(at, 2), 0))
-            elif kind == 5:
-                store_u4_0(word(at, 1), 0, again_u4(word(at, 2), 0))
-            else:
-                set_word(word(at, 1), word(word(at, 2), 0))
-        i += 1
-    set_word(P + 48, i)
-"""
-
-
-DONE = 6  # the word of the driver's table that says how many runs there were
+SMALL = 64  # calls in a body, above which to prepare a call takes little of its time
 ALONE = 3  # references to an array that nobody else holds: the dictionary, a local name, the question
 
 
@@ -126,6 +91,16 @@ class Loop:
         made.join(body, node)
         return made
 
+    def placed(self, node, arrays):
+        """This loop, called by `node` in a program with arrays that stand still, as a PlacedLoop; None if it cannot be one."""
+        driven = self.driven
+        if driven is None or driven.parts is not None or driven.over or len(self.graph.nodes) > SMALL:
+            return None
+        try:
+            return PlacedLoop(node, arrays)
+        except NotDriven:
+            return None
+
     def __call__(self, *arrays):
         return self._run(arrays, False)
 
@@ -141,9 +116,9 @@ class Loop:
                 self.lock.release()
             if made is not None:
                 return made
-        return self._step_by_step(arrays)
+        return self.step_by_step(arrays)
 
-    def _step_by_step(self, arrays):
+    def step_by_step(self, arrays):
         """The same through the body's own program, or its interpreter."""
         run = self.program if self.driven is None else Interpreter(self.graph)
         carried = list(arrays[: self.carried])
@@ -203,7 +178,7 @@ class Driven:
         self._renew(renewed)
         self._place_code()
         self._find_moves()
-        self.run = compiler.kernel(DRIVER)
+        self.run = driver.kernel()
         self.last = {}  # the arrays of collected rows of the last call
         self.made = 0  # how many were made
         self.table_before = None
@@ -275,8 +250,8 @@ class Driven:
     def _place_code(self):
         """One array of all instructions; addresses that stood in single ones are in it now."""
         body = self.body
-        self.instructions = np.concatenate([*body.code, np.zeros(WORDS, np.int64)])
-        where = {id(words): index * WORDS for index, words in enumerate(body.code)}
+        self.instructions = driver.assembled(body.code)
+        where = {id(words): index * driver.WORDS for index, words in enumerate(body.code)}
         moved = []
         for table, index, value in body.addresses:
             start = where.get(id(table))
@@ -323,20 +298,9 @@ class Driven:
                 moves.append((place, first + (last - ahead) * stride, -stride))
             else:
                 moves.append((place, first + ahead * stride, stride))
-        moves = np.array(moves or [(0, 0, 0)], np.int64)
+        moves = np.array(moves, np.int64).reshape(-1, 3)
         flag = 0 if self.flag is None else native.address(self.body.arrays[self.carried[self.flag]])
-        count = len(self.instructions) // WORDS - 1
-        words = [
-            n,
-            native.address(self.instructions),
-            count,
-            native.address(moves),
-            len(self.moves),
-            flag,
-            0,
-            native.NOWHERE,
-        ]
-        return np.array(words, np.int64), moves
+        return driver.table(n, self.instructions, moves, flag), moves
 
     def rooms(self, n):
         """Arrays for the collected rows of n runs; those of chains have a row more."""
@@ -399,7 +363,7 @@ class Driven:
         pieces = []
         while True:
             table = self.table(n, along, rooms)
-            self.run.run(table.place)
+            self.run(table.place)
             done = int(table.words[DONE])
             if done < 0:
                 return None
@@ -456,7 +420,7 @@ class Driven:
         for index, (_, what, which, _, _) in enumerate(self.moves):
             if what == "along":
                 outer.addresses.append((moves.reshape(-1), 3 * index + 1, along[which][0]))
-        outer._add(CAREFUL, self.run.run.place, native.address(table), native.address(table) + 8 * DONE)
+        outer.add(CAREFUL, self.run.place, native.address(table), native.address(table) + 8 * DONE)
         outer.arrays |= zip(node.outputs, [*self._end(rooms, n), *self._rows_of(rooms, n)])
 
     def _lend(self, outer, values):

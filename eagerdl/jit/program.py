@@ -8,7 +8,7 @@ import time
 import numpy as np
 
 from eagerdl.jit import compiler, copies, elsewhere, emit, lowering, native, pool, scattering, shares
-from eagerdl.jit.graph import CALL, VIEW
+from eagerdl.jit.graph import CALL, LOOP, VIEW
 from eagerdl.jit.interpreter import Interpreter, ShapeChanged
 from eagerdl.jit.lines import blame
 from eagerdl.jit.memory import Arena, block, extent, pin
@@ -27,6 +27,7 @@ class Program(Schedule):
         steps: what it does, in order.
         kernels: the compiled kernels, one for each step that is a region.
         text: the program as Python source.
+        warns: whether it calls functions of NumPy, which warn of infinities.
     """
 
     def __init__(self, graph, threads=True):
@@ -146,7 +147,7 @@ class Program(Schedule):
             "asarray": np.asarray,
             "ShapeChanged": ShapeChanged,
         }
-        self.tables, lines = [], []
+        self.tables, lines, self.warns = [], [], False
         self.addresses = []  # (table, index, value) where tables hold addresses of values
         for index, value in enumerate(graph.inputs):
             self.names[f"a{index}"] = self.arrays[value]
@@ -293,10 +294,11 @@ class Program(Schedule):
         return [f"together({at})  # {label}"]
 
     def _call_lines(self, number, node):
-        for special in (self._view_lines, self._copy_lines, self._scatter_lines, self._product_lines):
+        for special in (self._view_lines, self._copy_lines, self._scatter_lines, self._product_lines, self._loop_lines):
             lines = special(number, node)
             if lines is not None:
                 return lines
+        self.warns = True
         call, bound = self._call_text(node, f"f{number}")
         self.names |= bound
         if not node.outputs:
@@ -379,6 +381,22 @@ class Program(Schedule):
         run = compiler.kernel(shares.STACK).run
         return self._together(number, [(run, table) for table, *_ in tables], node.label)
 
+    def _loop_lines(self, number, node):
+        if node.kind != LOOP or not self._stand_still(node.inputs):
+            return None
+        placed = getattr(node.function, "placed", None)
+        made = None if placed is None else placed(node, self.arrays)
+        if made is None:
+            return None
+        self.tables.append(made)
+        self.arrays |= {value: made.arrays[value] for value in node.outputs}
+        self.names |= {f"k{number}": made.run, f"T{number}": made.place}
+        lines = [f"k{number}(T{number})  # {node.label}"]
+        if made.done is not None:
+            self.names |= {f"done{number}": made.done, f"f{number}": made.again}
+            lines.append(f"if done{number}[0] < 0: f{number}()")
+        return lines
+
     # -- calls ---------------------------------------------------------------------------------------------
 
     def __call__(self, arrays):
@@ -386,6 +404,8 @@ class Program(Schedule):
             return self.interpreter(arrays)
         try:
             self._sync()
+            if not self.warns:
+                return self.run(*arrays)
             with np.errstate(all="ignore"):
                 return self.run(*arrays)
         except Exception as error:

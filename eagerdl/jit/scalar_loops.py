@@ -10,9 +10,10 @@ import sys
 import numpy as np
 
 from eagerdl.jit import compiler, native
+from eagerdl.jit.driver import CAREFUL, KERNEL
 from eagerdl.jit.emit import Source
 from eagerdl.jit.fuse import Region, is_row_major
-from eagerdl.jit.instructions import CAREFUL, KERNEL, NotDriven
+from eagerdl.jit.instructions import NotDriven
 from eagerdl.jit.scalar_sources import DONE, RUNS, ScalarSource, packed, parted, runs_of
 from eagerdl.jit.schedule import Schedule, Step
 
@@ -28,14 +29,14 @@ class ScalarLoop:
     Attributes:
         body: what it computes, as a program of one step.
         may_fail: whether an index may be out of bounds.
-        over: what it leaves in the memory of arrays that it runs along: nothing.
+        over, parts: see `loops.Driven`; there is nothing of the kind.
 
     Raises:
         NotScalar: if it has more to work on.
     """
 
     def __init__(self, loop):
-        self.loop, self.over = loop, {}
+        self.loop, self.over, self.parts = loop, {}, None
         self.source = source = ScalarSource(loop)
         self.may_fail = source.may_fail
         self.kernel = compiler.kernel(source.text)
@@ -103,7 +104,7 @@ class ScalarLoop:
             self._put(what, [array for _, array in pairs])
             outer.addresses += [(self.table, index, value) for index, (value, _) in zip(source.places[what], pairs)]
         failed = [self.place + 8 * DONE] if self.may_fail else []
-        outer._add(CAREFUL if failed else KERNEL, self.kernel.run.place, self.place, *failed)
+        outer.add(CAREFUL if failed else KERNEL, self.kernel.run.place, self.place, *failed)
         outer.arrays |= zip(node.outputs, [*self.numbers, *rooms])
 
 
