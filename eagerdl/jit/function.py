@@ -123,11 +123,10 @@ class Function:
         self._lock = threading.RLock()
         self._latest = self._latest_with_gradient = None
         self._with_gradients = {}  # key -> DifferentiableFunction, for calls under a tape
-        self._seen_changing, self._static = (
-            set(),
-            set(),
-        )  # names of numbers that changed, and of those whose value is needed
+        # Names of numbers that are traced without their value, because it changed, and of those whose value is needed.
+        self._changing, self._static = frozenset(), frozenset()
         functools.update_wrapper(self, func)
+        self._where = getattr(func, "__name__", type(func).__name__)
 
     # -- calls --------------------------------------------------------------------------------------
 
@@ -185,7 +184,7 @@ class Function:
                 except tracing.VariableMade:
                     return self._by_line(*args, **named)
                 except NeedsValue as error:  # this number has to be the same at each call
-                    self._static.add(error.name)
+                    self._needs_value_of(error.name)
                     return self._recorded(recording, args, named)
                 self._traced += 1
                 self._latest_with_gradient = found
@@ -206,10 +205,6 @@ class Function:
     def _by_line(self):
         """What runs eagerly: stabilized code is converted even then, to tell where branches and loops begin and end."""
         return self._converted if self._stabilize else self.python_function
-
-    @property
-    def _where(self):
-        return getattr(self.python_function, "__name__", type(self.python_function).__name__)
 
     def __get__(self, instance, owner=None):
         if instance is None:
@@ -258,7 +253,7 @@ class Function:
         except tracing.VariableMade:
             return self._signature.call(self._by_line, call.tree)
         except NeedsValue as error:  # this number has to be the same at each call
-            self._static.add(error.name)
+            self._needs_value_of(error.name)
             return self._trace(Call(self._where, call.tree, self._changing), runs)
         except BaseException:
             trace.close()
@@ -303,17 +298,17 @@ class Function:
             raise TracingError(self._where, "variables are made in the first call only", "a later call made one",
                                "make it once, outside or behind `if self.v is None`") from None  # fmt: skip
 
-    @property
-    def _changing(self):
-        """The names of numbers that are traced without their value."""
-        return self._seen_changing - self._static
+    def _needs_value_of(self, name):
+        """Has a number traced with its value, once for each value."""
+        self._static |= {name}
+        self._changing -= {name}
 
     def _with_numbers(self, call):
         """The call, with numbers that differ from those of an earlier trace as numbers without a value."""
         for key in self._concrete:
             names = call.numbers_apart(key)
             if names and not self._static.issuperset(names):
-                self._seen_changing |= set(names)
+                self._changing |= frozenset(names) - self._static
                 return Call(self._where, call.tree, self._changing)
         return call
 
