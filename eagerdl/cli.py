@@ -111,7 +111,7 @@ def run_doctor(arguments: argparse.Namespace) -> int:
 
 def run_cache(arguments: argparse.Namespace) -> int:
     """Print what is kept, or remove it; return 0 if that could be done."""
-    from eagerdl.jit import cache
+    from eagerdl.machine import cache
 
     if arguments.what not in (None, "clear"):
         arguments.error(f"there is nothing to do named {arguments.what!r}; the only one is clear")

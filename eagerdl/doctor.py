@@ -137,7 +137,7 @@ def examine_processor() -> Iterator[Finding]:
 
 def examine_cache() -> Finding:
     """The folder of compiled kernels, and whether it can be written."""
-    from eagerdl.jit import cache
+    from eagerdl.machine import cache
 
     folder = cache.folder()
     if folder is None and os.environ.get("EAGERDL_CACHE") == "0":

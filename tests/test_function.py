@@ -11,7 +11,7 @@ import pytest
 
 import eagerdl as edl
 from eagerdl.errors import ArgumentError, EagerdlError, ShapeError, TracingError, TracingWarning
-from eagerdl.jit.compiler import compile_counts
+from eagerdl.machine.compiler import compile_counts
 
 
 def normal(*shape, seed=0):

@@ -17,9 +17,9 @@ import pytest
 
 import eagerdl as edl
 from eagerdl import cli, doctor
-from eagerdl.jit import cache, compiler, elsewhere
-from eagerdl.jit.translation import object_file
 from eagerdl.kernels import threads
+from eagerdl.machine import cache, compiler, elsewhere
+from eagerdl.machine.translation import object_file
 
 ROOT = pathlib.Path(__file__).parent.parent
 KEY = "a" * 64
@@ -107,7 +107,9 @@ def test_keys_depend_on_source_vocabulary_versions_and_processor(monkeypatch):
 
 def test_the_vocabulary_is_that_of_the_sources():
     folder = pathlib.Path(compiler.__file__).parent
-    text = b"".join((folder / name).read_bytes() for name in ("intrinsics.py", "formulas.py", "translation.py"))
+    text = b"".join(
+        (folder / name).read_bytes() for name in ("intrinsics.py", "formulas.py", "tiles.py", "translation.py")
+    )
     assert compiler.vocabulary() == hashlib.sha256(text).hexdigest()
 
 
@@ -313,7 +315,7 @@ def test_processes_that_write_one_kernel_at_once_leave_a_whole_one(folder):
 
 PROGRAM = """
 import json, numpy as np, eagerdl as edl
-from eagerdl.jit.compiler import compile_counts
+from eagerdl.machine.compiler import compile_counts
 
 v = edl.Variable([[0.5, 1.5]])
 

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 import eagerdl as edl
-from eagerdl.jit import compiler, lowering, native
+from eagerdl.jit import lowering
+from eagerdl.machine import compiler, native
 from eagerdl.tree import flatten
 
 

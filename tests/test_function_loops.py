@@ -8,8 +8,9 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 import eagerdl as edl
-from eagerdl.jit import compiler, loops
+from eagerdl.jit import loops
 from eagerdl.jit.scalar_loops import ScalarLoop
+from eagerdl.machine import compiler
 
 
 @pytest.fixture

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 import eagerdl as edl
-from eagerdl.jit import native, pool, shares
-from eagerdl.jit.compiler import kernel
+from eagerdl.machine import native, pool, shares
+from eagerdl.machine.compiler import kernel
 
 needs_pool = pytest.mark.skipif(pool.pool() is None, reason="one core, or a system without the pool")
 
@@ -104,7 +104,7 @@ def test_products_stay_the_same_when_the_pool_serves_blas():
     program = """
 import numpy as np
 import eagerdl as edl
-from eagerdl.jit import pool
+from eagerdl.machine import pool
 rng = np.random.default_rng(0)
 pairs = [(rng.random((m, k)), rng.random((k, n))) for m, k, n in [(300, 200, 100), (32, 256, 1024), (7, 2000, 90), (513, 129, 257)]]
 pairs += [(a.astype("float32"), b.astype("float32")) for a, b in pairs]
@@ -150,7 +150,7 @@ def test_small_work_is_not_shared():
 def test_one_core_has_no_pool():
     program = """
 import eagerdl as edl
-from eagerdl.jit import pool
+from eagerdl.machine import pool
 assert pool.pool() is None
 f = edl.function(lambda x: edl.exp(x @ x))
 x = edl.ones((200, 200)) / 200

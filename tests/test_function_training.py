@@ -14,7 +14,7 @@ import pytest
 import eagerdl as edl
 from eagerdl import config
 from eagerdl.errors import TracingError
-from eagerdl.jit import compiler
+from eagerdl.machine import compiler
 from eagerdl.train import steps
 
 L = edl.layers

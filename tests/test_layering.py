@@ -21,6 +21,7 @@ PACKAGE = ROOT / "eagerdl"
 LAYERS = [
     {"errors", "dtypes", "devices", "config", "messages", "tree", "foreign"},
     {"kernels"},
+    {"machine"},
     {"arrays"},
     {"tensor"},
     {"variable"},

@@ -1,8 +1,8 @@
 """`ConcreteFunction`: one trace of a function, with the program that computes it."""
 
-from eagerdl.jit.compiler import NotCompiled, nothing_compiled
 from eagerdl.jit.interpreter import Interpreter
 from eagerdl.jit.programs import program_for
+from eagerdl.machine.compiler import NotCompiled, nothing_compiled
 from eagerdl.tensor import from_array
 
 PATIENCE = 32  # calls with sizes of their own before kernels are compiled for them

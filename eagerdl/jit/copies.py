@@ -4,9 +4,9 @@ import itertools
 
 import numpy as np
 
-from eagerdl.jit import compiler, native, pool, shares
 from eagerdl.jit.fuse import is_row_major
 from eagerdl.jit.graph import CALL, Value
+from eagerdl.machine import compiler, native, pool, shares
 
 RANK = 4  # axes that a copy has at most
 SIZES = (1, 2, 4, 8)  # bytes of an element

@@ -1,4 +1,4 @@
-"""The driver: the one kernel that runs instructions, any number of times; it is compiled once and serves every loop.
+"""The driver, the one kernel that runs instructions, any number of times; it is compiled once and serves every loop.
 
 An instruction is `WORDS` words: its kind, then what that needs. The driver itself gets a table, as any kernel does; `table`
 makes it.
@@ -6,11 +6,14 @@ makes it.
 
 import numpy as np
 
-from eagerdl.jit import compiler, native
+from eagerdl.jit import copies
+from eagerdl.jit.fuse import is_dense
+from eagerdl.jit.graph import Value
+from eagerdl.machine import compiler, native, products
 
 KERNEL, UFUNC, COPY, CAREFUL, MOVE_1, MOVE_4, MOVE_8 = range(7)
 WORDS = 6  # of an instruction
-TO, FROM = 1, 2  # the words of a copy that hold where it goes and where it comes from
+TO = 1  # the word of a copy that holds where it goes; the next one holds where it comes from
 DONE = 6  # the word of the driver's table that says how many runs there were; below 0 where one failed
 
 DRIVER = """def kernel(P):
@@ -47,6 +50,82 @@ DRIVER = """def kernel(P):
         i += 1
     set_word(P + 48, i)
 """
+
+
+class NotDriven(Exception):
+    """What cannot be a list of instructions."""
+
+
+class Instructions:
+    """Instructions that are being written.
+
+    Args:
+        arrays: value -> the array that it is.
+
+    Attributes:
+        code: the instructions, an array of words for each.
+        addresses: (table, index, value) for each word that holds the address of a value.
+        tables: what has to live as long as they do.
+
+    In a table an array stands for its address, and so does a pair of a value and an array that lies in it.
+    """
+
+    def __init__(self, arrays):
+        self.arrays, self.code, self.addresses, self.tables = arrays, [], [], []
+
+    def add(self, *words):
+        """Adds an instruction."""
+        self.code.append(instruction(*words))
+        return self.code[-1]
+
+    def table(self, words):
+        """Makes the table of a kernel; gives its address."""
+        arrays = [word[1] if isinstance(word, tuple) else word for word in words]
+        table = products.addresses(arrays)
+        self.tables += [table, *[one for one in arrays if isinstance(one, np.ndarray)]]
+        self.addresses += [
+            (table, i, word[0]) for i, word in enumerate(words) if isinstance(word, tuple) and word[0] is not None
+        ]
+        return native.address(table)
+
+    def call(self, source, *words, careful=None):
+        """Calls a kernel of this source.
+
+        Args:
+            words: its table.
+            careful: the word of the table that is below 0 where it failed.
+        """
+        place, at = compiler.kernel(source).run.place, self.table(words)
+        self.add(KERNEL if careful is None else CAREFUL, place, at, *([] if careful is None else [at + 8 * careful]))
+
+    def copy(self, target, source):
+        """Copies the elements of an array to another."""
+        to, given = target[1], source[1]
+        if given.shape != to.shape or given.dtype != to.dtype:
+            raise NotDriven
+        if is_dense(to) and is_dense(given):
+            kind = {1: MOVE_1, 4: MOVE_4, 8: MOVE_8}.get(to.nbytes, COPY)
+            words = self.add(kind, native.address(to), native.address(given), to.nbytes)
+            self.addresses += [
+                (words, TO + i, value) for i, (value, _) in enumerate((target, source)) if value is not None
+            ]
+            return words
+        axes = copies.axes_of(to, given)
+        if axes is None:
+            raise NotDriven
+        self.call(copies.source_of(to.itemsize), target, source, *axes)
+        return None
+
+    def place(self, value):
+        """A value with the array that it is."""
+        if not isinstance(value, Value) or value not in self.arrays:
+            raise NotDriven
+        return value, self.arrays[value]
+
+
+def instruction(*words):
+    """An instruction as an array."""
+    return np.array([*words, *[0] * (WORDS - len(words))], np.int64)
 
 
 def kernel():

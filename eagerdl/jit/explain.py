@@ -8,13 +8,14 @@ import numpy as np
 from eagerdl import config
 from eagerdl.autograd.primitive import REGISTRY
 from eagerdl.errors import ArgumentError, TracingError
-from eagerdl.jit import compiler, lines, lowering, printing
+from eagerdl.jit import lines, lowering, printing
 from eagerdl.jit.autograph.convert import why_not
 from eagerdl.jit.graph import CHECK, ELEMENTWISE, LOOP, REDUCE, VIEW, Value, is_gufunc
 from eagerdl.jit.instructions import Body
 from eagerdl.jit.numbers import Number
 from eagerdl.jit.programs import is_compiled
 from eagerdl.jit.signature import is_of_array
+from eagerdl.machine import compiler
 
 WIDE = 60  # letters of a call in the text of a graph, before its shape
 RECENT = 10  # traces of which a report says why they were made, besides the first ones

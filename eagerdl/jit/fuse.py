@@ -9,6 +9,9 @@ The order in which numbers are added is that of NumPy: rows by its pairwise loop
 do in another order, because an array is laid out otherwise, is left to NumPy.
 """
 
+import itertools
+import operator
+
 import numpy as np
 
 from eagerdl.jit import lowering
@@ -155,6 +158,17 @@ def is_row_major(value):
             return False
         step *= n
     return True
+
+
+def dense_strides(value):
+    """The strides of what lies row by row, without gaps."""
+    steps = itertools.accumulate((*value.shape[:0:-1],), operator.mul, initial=value.dtype.itemsize)
+    return tuple(steps)[::-1]
+
+
+def is_dense(value):
+    """True for what is row-major and has elements."""
+    return is_row_major(value) and value.size > 0
 
 
 def can_fuse(node):

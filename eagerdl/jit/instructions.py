@@ -9,88 +9,23 @@ All arrays of a body stand still. Where a table or an instruction holds the addr
 """
 
 import collections
-import itertools
-import operator
 
 import numpy as np
 
-from eagerdl.jit import compiler, copies, emit, lowering, native, pool
-from eagerdl.jit.driver import CAREFUL, COPY, KERNEL, MOVE_1, MOVE_4, MOVE_8, TO, UFUNC, WORDS
-from eagerdl.jit.fuse import FULL, can_fuse, is_row_major
+from eagerdl.jit import copies, emit, lowering
+from eagerdl.jit.driver import KERNEL, UFUNC, Instructions, NotDriven, instruction
+from eagerdl.jit.fuse import FULL, can_fuse, dense_strides, is_dense, is_row_major
 from eagerdl.jit.graph import ELEMENTWISE, LOOP, VIEW, Value
 from eagerdl.jit.lowering import NAMES
 from eagerdl.jit.memory import block
 from eagerdl.jit.program import Program
 from eagerdl.jit.traced import getitem
-from eagerdl.ops import indexing
+from eagerdl.machine import compiler, native, pool, products
+from eagerdl.ops import indexing, recurrent
 
+FEW_PANELS = 4  # of columns, up to which BLAS spends much of its time on packing the rows that it multiplies
 SHORT = 256  # elements of a row for which calling a loop costs about as much as what it computes
 CACHED = 1 << 16  # bytes that are still near when they are read again
-
-
-class NotDriven(Exception):
-    """A body that cannot be a list of instructions."""
-
-
-class Instructions:
-    """A list of instructions that is being written.
-
-    Args:
-        arrays: value -> the array that it is.
-
-    Attributes:
-        code: the instructions, an array of six words for each.
-        addresses: (table, index, value) for each word that holds the address of a value.
-        tables: what has to live as long as they do.
-    """
-
-    def __init__(self, arrays):
-        self.arrays, self.code, self.addresses, self.tables = arrays, [], [], []
-
-    def add(self, *words):
-        """Adds an instruction."""
-        self.code.append(np.array([*words, *[0] * (WORDS - len(words))], np.int64))
-        return self.code[-1]
-
-    def call(self, source, *words, careful=None):
-        """Calls a kernel of this source.
-
-        Args:
-            words: its table; a pair of a value and an array that lies in the value stands for an address.
-            careful: the word of the table that is below 0 where it failed.
-        """
-        numbers = [native.address(word[1]) if isinstance(word, tuple) else word for word in words]
-        table = np.array(numbers, np.int64)
-        self.tables.append(table)
-        self.addresses += [
-            (table, i, word[0]) for i, word in enumerate(words) if isinstance(word, tuple) and word[0] is not None
-        ]
-        place, at = compiler.kernel(source).run.place, native.address(table)
-        self.add(KERNEL if careful is None else CAREFUL, place, at, *([] if careful is None else [at + 8 * careful]))
-
-    def copy(self, target, source):
-        """Copies the elements of an array to another, each given as (value, array that lies in it)."""
-        to, given = target[1], source[1]
-        if given.shape != to.shape or given.dtype != to.dtype:
-            raise NotDriven
-        if is_dense(to) and is_dense(given):
-            kind = {1: MOVE_1, 4: MOVE_4, 8: MOVE_8}.get(to.nbytes, COPY)
-            words = self.add(kind, native.address(to), native.address(given), to.nbytes)
-            self.addresses += [
-                (words, TO + i, value) for i, (value, _) in enumerate((target, source)) if value is not None
-            ]
-            return words
-        axes = copies.axes_of(to, given)
-        if axes is None:
-            raise NotDriven
-        self.call(copies.source_of(to.itemsize), target, source, *axes)
-        return None
-
-    def place(self, value):
-        """A value with the array that it is."""
-        if not isinstance(value, Value) or value not in self.arrays:
-            raise NotDriven
-        return value, self.arrays[value]
 
 
 class Body(Program, Instructions):
@@ -100,9 +35,11 @@ class Body(Program, Instructions):
         graph: the Graph.
         renewed: carried value -> the value that takes its place in the next run.
         collected: the values that are kept of each run.
+        same: the values that are the same in each run.
 
     Attributes:
         inside: value -> what it is a part of, and the place of its memory there, as an index.
+        before: instructions that run once, before the first run.
         over: collected value -> the spare row whose memory it takes.
         moveable: values that are written through `addresses` only, so that they may lie elsewhere at each run.
 
@@ -110,8 +47,8 @@ class Body(Program, Instructions):
         NotDriven: if a call has no instructions.
     """
 
-    def __init__(self, graph, renewed, collected, spare=()):
-        self.renewed, self.collected, self.spare = renewed, collected, spare
+    def __init__(self, graph, renewed, collected, same, spare=()):
+        self.renewed, self.collected, self.same, self.spare = renewed, collected, {*same, *graph.constants}, spare
         if graph.variables or any(not is_dense(value) for value in (*graph.inputs, *graph.outputs)):
             raise NotDriven
         self.inside = {}
@@ -244,7 +181,7 @@ class Body(Program, Instructions):
             self.arrays[value] = np.ndarray(value.shape, value.dtype, self.block, offset, value.strides)
         self.arrays |= {new: self.arrays[old] for new, old in self.partners.items()}
         self.arrays |= {part: self.arrays[out][place] for part, (out, place) in self.inside.items()}
-        self.code, self.addresses, self.moveable, self.inner = [], [], set(), []
+        self.code, self.addresses, self.before, self.moveable, self.inner = [], [], [], set(), []
         for step in self.steps:
             if step.region is not None:
                 if any(operand.value not in self.arrays for operand in step.source.operands):
@@ -279,6 +216,12 @@ class Body(Program, Instructions):
             raise NotDriven
         writer(self, node)
         self.moveable.update(node.outputs)
+
+    def stays(self, value):
+        """True for what comes from outside and is the same in each run, and for views of it."""
+        roots = self._roots(value)
+        return not self.same.isdisjoint(roots) and all(one in self.same or (one.node is not None and one.node.kind == VIEW)
+                                                       for one in roots)  # fmt: skip
 
     def _write_loop(self, node):
         nested = getattr(node.function, "nested", None)
@@ -404,23 +347,75 @@ def _loop(body, node):
 
 
 def _matmul(body, node):
-    """Matrices by the loop of NumPy's own ufunc, which calls BLAS."""
+    """Matrices by a kernel of our own where it gives the same numbers sooner, else by BLAS."""
     if len(node.args) != 2 or node.named:
         raise NotDriven
-    values = [*node.args, *node.outputs]
-    arrays = [body.place(value)[1] for value in values]
-    if any(array.ndim != 2 for array in arrays):
+    placed = [body.place(value) for value in (*node.args, *node.outputs)]
+    if any(array.ndim != 2 for _, array in placed):
         raise NotDriven
+    pieces = _pieces(body, *placed) if products.serves(*[array for _, array in placed]) else None
+    if pieces is None:
+        _by_blas(body, *placed)
+    else:
+        _by_tiles(body, *placed, products.ways(), pieces)
+
+
+def _product_by_rows(body, node):
+    """The product of a recurrent step, as `recurrent.product_by_rows` computes it."""
+    h, (value, turned), out = [body.place(value) for value in (*node.args, *node.outputs)]
+    if products.serves(h[1], turned):
+        _by_tiles(body, h, (value, turned.T), out, 1, products.pieces_of(turned.shape[1], products.PIECE))
+        return
+    made = np.empty(out[1].shape[::-1], out[1].dtype)
+    body.tables.append(made)
+    _by_blas(body, (value, turned), (h[0], h[1].T), (None, made))
+    body.copy(out, (None, made.T))
+
+
+def _pieces(body, a, b, out):
+    """The pieces in which BLAS adds up a product, if it spends much of its time on packing; else None."""
+    (_, x), (factor, y), (_, z) = a, b, out
+    transposed = y.strides[1] != y.itemsize
+    lines = y.T if transposed else y
+    if any(one.strides[1] != one.itemsize or one.strides[0] < one.shape[1] * one.itemsize for one in (x, lines, z)):
+        return None
+    (rows, k), n = x.shape, y.shape[1]
+    if not body.stays(factor) and products.panels(n) > FEW_PANELS:
+        return None
+    return products.order(rows, k, n, transposed)
+
+
+def _by_tiles(body, a, b, out, ways, pieces):
+    """Matrices by a kernel of our own; the second one is packed once if it is the same in each run."""
+    (_, x), (factor, y), (_, z) = a, b, out
+    (rows, k), n = x.shape, y.shape[1]
+    whole, stays = n % products.width() == 0, body.stays(factor)
+    if stays or y.strides[1] != y.itemsize or not whole:
+        packed, mine = products.room(k, n), body.before if stays else body.code
+        _, _, *steps = products.pack_words(packed, y)
+        mine.append(instruction(KERNEL, compiler.kernel(products.PACK).run.place, body.table([packed, b, *steps])))
+        b = None, packed
+    run, tables = compiler.kernel(products.source(ways)).run.place, []
+    for mine, first, last in products.shares_of(rows, n, products.parts(rows, k, n)):
+        rest = 0 if whole else np.empty((rows, products.width()), np.float32)
+        words = products.words(z[mine], x[mine], b[1], rest, pieces, first, last)
+        words[products.OUT], words[products.LEFT], words[products.RIGHT] = (out[0], z[mine]), (a[0], x[mine]), b
+        tables.append(body.table(words))
+    if len(tables) > 1:
+        run, tables = pool.pool().together.place, [body.table(pool.pool().table([(run, one) for one in tables]))]
+    body.add(KERNEL, run, *tables)
+
+
+def _by_blas(body, *placed):
+    """Matrices by the loop of NumPy's own ufunc, which calls BLAS."""
+    arrays = [array for _, array in placed]
     code = native.loop(np.matmul, tuple([array.dtype for array in arrays]))
     if code is None:
         raise NotDriven
-    places = np.array([native.address(array) for array in arrays], np.int64)
     (n, k), m = arrays[0].shape, arrays[1].shape[1]
-    sizes = np.array([1, n, k, m], np.int64)
-    steps = np.array([0, 0, 0, *[stride for array in arrays for stride in array.strides]], np.int64)
-    body.tables += [places, sizes, steps]
-    body.addresses += [(places, index, value) for index, value in enumerate(values)]
-    body.add(UFUNC, *code, *[native.address(one) for one in (places, sizes, steps)])
+    places, sizes = body.table(placed), body.table([1, n, k, m])
+    steps = body.table([0, 0, 0, *[stride for array in arrays for stride in array.strides]])
+    body.add(UFUNC, *code, places, sizes, steps)
 
 
 def _concatenate(body, node):
@@ -546,18 +541,6 @@ def _put_row(body, given, index, to):
 
 WRITERS = {
     np.matmul: _matmul, np.concatenate: _concatenate, np.stack: _stack, np.reshape: _copy, np.array: _copy, getitem: _gather,
+    recurrent.product_by_rows: _product_by_rows,
     np.ndarray.argmax: _extreme(">"), np.ndarray.argmin: _extreme("<"), indexing._put.primitive.forward: _put,
 }  # fmt: skip
-
-# -- layouts ------------------------------------------------------------------------------------------------
-
-
-def dense_strides(value):
-    """The strides of what lies row by row, without gaps."""
-    steps = itertools.accumulate((*value.shape[:0:-1],), operator.mul, initial=value.dtype.itemsize)
-    return tuple(steps)[::-1]
-
-
-def is_dense(value):
-    """True for what is row-major and has elements."""
-    return is_row_major(value) and value.size > 0

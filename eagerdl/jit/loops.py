@@ -14,15 +14,17 @@ import numpy as np
 
 from eagerdl import devices
 from eagerdl.autograd.dispatch import as_array
-from eagerdl.jit import compiler, copies, driver, native
-from eagerdl.jit.driver import CAREFUL, DONE
-from eagerdl.jit.instructions import Body, NotDriven, is_dense
+from eagerdl.jit import copies, driver
+from eagerdl.jit.driver import CAREFUL, DONE, NotDriven
+from eagerdl.jit.fuse import is_dense
+from eagerdl.jit.instructions import Body
 from eagerdl.jit.interpreter import Interpreter
 from eagerdl.jit.placed_loops import PlacedLoop
 from eagerdl.jit.programs import program_for
 from eagerdl.jit.scalar_loops import CHUNK, ScalarLoop
 from eagerdl.jit.scalar_sources import NotScalar
 from eagerdl.jit.stacks import carried_apart
+from eagerdl.machine import compiler, native
 
 SMALL = 64  # calls in a body, above which to prepare a call takes little of its time
 ALONE = 3  # references to an array that nobody else holds: the dictionary, a local name, the question
@@ -170,7 +172,7 @@ class Driven:
         self.news, self.collected = graph.outputs[:carried], graph.outputs[carried:]
         renewed = {old: new for old, new in zip(self.carried, self.news) if new is not old}
         spare = [self.rows[i] for i in loop.spare] if self.parts is None and apart else []
-        self.body = Body(graph, renewed, self.collected, spare)
+        self.body = Body(graph, renewed, self.collected, self.same, spare)
         self.may_fail = any(words[0] == CAREFUL for words in self.body.code)
         self.over = {self.collected.index(new): self.rows.index(row) for new, row in self.body.over.items()}
         self._find_chains(renewed)
@@ -179,6 +181,8 @@ class Driven:
         self._place_code()
         self._find_moves()
         self.run = driver.kernel()
+        self.beginning = driver.assembled(self.body.before)
+        self.begin = driver.table(1, self.beginning)
         self.last = {}  # the arrays of collected rows of the last call
         self.made = 0  # how many were made
         self.table_before = None
@@ -351,6 +355,8 @@ class Driven:
         carried, along = arrays[:count], [*map(self._row_by_row, arrays[count : count + self.along], range(self.along))]
         for value, array in zip(self.same, arrays[count + self.along :]):
             copies.copy(body.arrays[value], array)
+        if body.before:
+            self.run(native.address(self.begin))
         n = self._runs(along)
         for number in self.over.values():
             if not in_place or along[number] is not arrays[count + number]:
@@ -420,6 +426,7 @@ class Driven:
         for index, (_, what, which, _, _) in enumerate(self.moves):
             if what == "along":
                 outer.addresses.append((moves.reshape(-1), 3 * index + 1, along[which][0]))
+        outer.code += self.body.before
         outer.add(CAREFUL, self.run.place, native.address(table), native.address(table) + 8 * DONE)
         outer.arrays |= zip(node.outputs, [*self._end(rooms, n), *self._rows_of(rooms, n)])
 

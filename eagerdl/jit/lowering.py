@@ -10,9 +10,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from eagerdl.jit import compiler, native
 from eagerdl.jit.graph import Value
 from eagerdl.jit.traced import CLIP, cast
+from eagerdl.machine import compiler, native
 
 NAMES = {np.dtype(name): name for name in ("f4", "f8", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8")}
 NAMES[np.dtype(bool)] = "b1"

@@ -3,9 +3,9 @@
 from eagerdl.jit import control, explain, honesty, stability
 from eagerdl.jit.autograph.convert import convert
 from eagerdl.jit.backward import DifferentiableFunction
-from eagerdl.jit.compiler import nothing_compiled
 from eagerdl.jit.concrete import ConcreteFunction
 from eagerdl.jit.rewrite import rewrite
+from eagerdl.machine.compiler import nothing_compiled
 
 __all__ = [
     "ConcreteFunction", "DifferentiableFunction", "control", "convert", "explain", "honesty", "nothing_compiled", "rewrite",

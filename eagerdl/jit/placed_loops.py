@@ -3,10 +3,9 @@
 import numpy as np
 
 from eagerdl.jit import driver
-from eagerdl.jit.instructions import Instructions
 
 
-class PlacedLoop(Instructions):
+class PlacedLoop(driver.Instructions):
     """A loop as instructions that run once.
 
     Args:

@@ -7,13 +7,14 @@ import time
 
 import numpy as np
 
-from eagerdl.jit import compiler, copies, elsewhere, emit, lowering, native, pool, scattering, shares
+from eagerdl.jit import copies, emit, lowering, scattering
 from eagerdl.jit.graph import CALL, LOOP, VIEW
 from eagerdl.jit.interpreter import Interpreter, ShapeChanged
 from eagerdl.jit.lines import blame
 from eagerdl.jit.memory import Arena, block, extent, pin
 from eagerdl.jit.schedule import Schedule, needs_check, takes_out
 from eagerdl.kernels import threads
+from eagerdl.machine import compiler, elsewhere, native, pool, shares
 
 
 class Program(Schedule):

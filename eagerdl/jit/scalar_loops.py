@@ -9,13 +9,13 @@ import sys
 
 import numpy as np
 
-from eagerdl.jit import compiler, native
 from eagerdl.jit.driver import CAREFUL, KERNEL
 from eagerdl.jit.emit import Source
 from eagerdl.jit.fuse import Region, is_row_major
 from eagerdl.jit.instructions import NotDriven
 from eagerdl.jit.scalar_sources import DONE, RUNS, ScalarSource, packed, parted, runs_of
 from eagerdl.jit.schedule import Schedule, Step
+from eagerdl.machine import compiler, native
 
 CHUNK = 1024  # rows that a loop without a known length collects at a time
 

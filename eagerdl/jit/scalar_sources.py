@@ -9,12 +9,13 @@ from typing import NamedTuple
 import numpy as np
 
 from eagerdl.autograd.dispatch import as_array
-from eagerdl.jit import lowering, native
+from eagerdl.jit import lowering
 from eagerdl.jit.emit import SCRATCH, completed, converted, number_text, number_word
 from eagerdl.jit.fuse import is_row_major
 from eagerdl.jit.graph import ELEMENTWISE, LOOP, VIEW, Value
 from eagerdl.jit.lowering import NAMES
 from eagerdl.jit.traced import getitem
+from eagerdl.machine import native
 
 RUNS, DONE = 0, 1  # words of a table: how many runs there are to be; how many there were, or -1 where one failed
 DTYPES = {name: dtype for dtype, name in NAMES.items()}

@@ -4,9 +4,9 @@ import math
 
 import numpy as np
 
-from eagerdl.jit import native
 from eagerdl.jit.graph import CALL, Value
 from eagerdl.jit.lowering import NAMES
+from eagerdl.machine import native
 from eagerdl.ops import indexing
 
 RANK = 2  # axes of an index that the kernel has

@@ -2,8 +2,7 @@
 
 The inputs of all steps are projected by one matrix product, each step is one product with the recurrent kernel and a few
 passes over arrays that were allocated before, and the gradients of the kernels are one product each over all steps. The
-product of a step is computed as its transpose, ``(U^T h^T)^T``: of a small state and a large kernel BLAS makes up to a half
-more that way.
+recurrent kernel is packed once for all steps (`Turned`).
 
 They agree with the single steps of `recurrent_steps` to rounding, not to the bit: they add up ``x W + h U + b`` in another
 order, compute the tanh of an LSTM as ``2 / (1 + exp(-2 x)) - 1`` (so that all gates of a step are one call of exp), and work in
@@ -21,6 +20,7 @@ import numpy as np
 from eagerdl import devices, dtypes
 from eagerdl.autograd import Spec, custom, vjp
 from eagerdl.errors import DTypeError, ShapeError
+from eagerdl.machine import products
 from eagerdl.ops import control_flow
 from eagerdl.ops.arithmetic import where
 from eagerdl.ops.conversion import cast, convert_to_tensor
@@ -81,14 +81,48 @@ def _activate(gates, scales=-1):
     return gates
 
 
-def _product(xp, h, turned, out=None):
-    """h (b, n), turned (m, n) -> h turned^T (b, m), laid out as (m, b)."""
-    return xp.matmul(turned, h.T, out=None if out is None else out.T).T
+class Turned:
+    """A matrix (m, n) with which many h (b, n) are multiplied: h turned^T (b, m).
+
+    By a kernel that packs it once, or by BLAS, which is fastest if it computes the transposed product.
+
+    Args:
+        xp: NumPy or CuPy.
+        matrix: the matrix.
+        like: the first h.
+    """
+
+    def __init__(self, xp, matrix, like):
+        self.xp, self.matrix, self.rows = xp, matrix, len(like)
+        self.factor = products.Factor(matrix.T) if products.serves(matrix, like) else None
+
+    def room(self, n=None):
+        """An array (b, n), by default (b, m), of a layout in which products can be stored."""
+        n, dtype = len(self.matrix) if n is None else n, self.matrix.dtype
+        return self.xp.empty((n, self.rows), dtype).T if self.factor is None else np.empty((self.rows, n), dtype)
+
+    def stored(self, x):
+        """A copy of x in such an array."""
+        room = self.room(x.shape[1])
+        room[...] = x
+        return room
+
+    def product(self, h, out):
+        """h turned^T, in `out`."""
+        if self.factor is not None:
+            return self.factor.times(h, out)
+        self.xp.matmul(self.matrix, h.T, out=out.T)
+        return out
 
 
-def _room(xp, like, n):
-    """An array (b, n) for results of `_product`, like one (b, m)."""
-    return xp.empty((n, like.shape[0]), like.dtype).T
+def product_by_rows(h, turned):
+    """h (b, n), turned (m, n) -> h turned^T (b, m), by rows, for traces: compiled loops have instructions for it."""
+    made = Turned(devices.module_of(h), turned, h)
+    return made.xp.ascontiguousarray(made.product(h, made.room()))
+
+
+def _traced_product(h, turned):
+    return control_flow.staged.call(product_by_rows, (h, turned), {})
 
 
 def _slope(gates, out, where_tanh):
@@ -110,9 +144,10 @@ def _hold(xp, new, old, masked):
 
 def _simple_rnn_forward(z, h, turned, rest):
     xp, masked = rest.xp, rest.masked
-    room = _room(xp, h[0], len(turned))
+    turned = Turned(xp, turned, h[0])
+    room = turned.room()
     for t in builtins.range(len(z)):
-        np.add(_product(xp, h[t], turned, room), z[t], out=h[t + 1])
+        np.add(turned.product(h[t], room), z[t], out=h[t + 1])
         np.tanh(h[t + 1], out=h[t + 1])
         if masked is not None:
             z[t] = h[t + 1]  # the activation before it gives way to the state
@@ -124,6 +159,8 @@ def _simple_rnn_backward(saved, h, dh, gout, recurrent, rest):
     xp, masked = rest.xp, rest.masked
     (values,) = saved
     dz = xp.empty(values.shape, values.dtype)
+    turned = Turned(xp, recurrent, dh)
+    dh = turned.stored(dh)
     for t in builtins.range(len(values) - 1, -1, -1):
         if gout is not None:
             dh += gout[t]
@@ -133,7 +170,7 @@ def _simple_rnn_backward(saved, h, dh, gout, recurrent, rest):
         before = None if masked is None else dh.copy()
         if masked is not None:
             xp.copyto(d, 0, where=masked[t])
-        _product(xp, d, recurrent, dh)
+        turned.product(d, dh)
         if masked is not None:
             _hold(xp, dh, before, masked[t])
     return (dh,), dz, dz, xp.matmul(_rows(h[:-1]).T, _rows(dz))
@@ -175,9 +212,10 @@ def _lstm_forward(z, h, turned, rest):
     xp, masked, u = rest.xp, rest.masked, h.shape[2]
     c, bent = xp.empty(h.shape, h.dtype), xp.empty(z.shape[:2] + (u,), h.dtype)  # bent: tanh(c)
     c[0] = rest.c
-    room, part = _room(xp, h[0], 4 * u), xp.empty(h.shape[1:], h.dtype)
+    turned = Turned(xp, turned, h[0])
+    room, part = turned.room(), xp.empty(h.shape[1:], h.dtype)
     for t in builtins.range(len(z)):
-        _product(xp, h[t], turned, room)
+        turned.product(h[t], room)
         _lstm_cell(z[t], room, c[t], rest.scales, z[t], c[t + 1], bent[t], h[t + 1], part)
         if masked is not None:
             _hold(xp, c[t + 1], c[t], masked[t])
@@ -189,7 +227,8 @@ def _lstm_backward(saved, h, dh, gout, recurrent, rest):
     z, c, bent = saved
     xp, masked, dc = rest.xp, rest.masked, rest.c
     dz = xp.empty(z.shape, z.dtype)
-    part, other = xp.empty(dh.shape, dh.dtype), xp.empty(dh.shape, dh.dtype)
+    turned = Turned(xp, recurrent, dh)
+    dh, part, other = turned.stored(dh), xp.empty(dh.shape, dh.dtype), xp.empty(dh.shape, dh.dtype)
     for t in builtins.range(len(z) - 1, -1, -1):
         gates, d = z[t], dz[t]
         if gout is not None:
@@ -198,7 +237,7 @@ def _lstm_backward(saved, h, dh, gout, recurrent, rest):
         _lstm_cell_back(gates, c[t], bent[t], dh, dc, d, part, other, dc)
         if masked is not None:
             xp.copyto(d, 0, where=masked[t])
-        _product(xp, d, recurrent, dh)
+        turned.product(d, dh)
         if masked is not None:
             _hold(xp, dh, before[0], masked[t])
             _hold(xp, dc, before[1], masked[t])
@@ -210,7 +249,7 @@ def _lstm_forward_traced(z, states, turned, scales, bias):
 
     def step(h, c, z):
         z = z if bias is None else np.add(z, bias)
-        gates, cell, bent, h = _lstm_cell(z, _product(np, h, turned), c, scales)
+        gates, cell, bent, h = _lstm_cell(z, _traced_product(h, turned), c, scales)
         return [h, cell], [gates, cell, bent, h]
 
     _, (gates, cells, bent, h) = control_flow.staged.array_loop("lstm", step, states, [z], spare=(0,))
@@ -221,23 +260,24 @@ def _lstm_forward_traced(z, states, turned, scales, bias):
 def _lstm_backward_traced(saved, h, dh, gout, recurrent, rest):
     gates, c, bent = saved
 
-    def step(dh, dc, gates, c, bent, *gout):  # dh as (u, b), as the product gives it
-        d, dc = _lstm_cell_back(gates, c, bent, np.add(dh.T, gout[0]) if gout else dh.T, dc)
-        return [_product(np, d, recurrent).T, dc], [d]
+    def step(dh, dc, gates, c, bent, *gout):
+        d, dc = _lstm_cell_back(gates, c, bent, np.add(dh, gout[0]) if gout else dh, dc)
+        return [_traced_product(d, recurrent), dc], [d]
 
     along = [gates, c[:-1], bent] if gout is None else [gates, c[:-1], bent, gout]
-    (dh, dc), (dz,) = control_flow.staged.array_loop("lstm", step, [dh.T.copy("C"), rest.c], along, reverse=True)
-    return (dh.T, dc), dz, dz, np.matmul(_rows(h[:-1]).T, _rows(dz))
+    (dh, dc), (dz,) = control_flow.staged.array_loop("lstm", step, [dh, rest.c], along, reverse=True)
+    return (dh, dc), dz, dz, np.matmul(_rows(h[:-1]).T, _rows(dz))
 
 
 def _gru_forward(z, h, turned, rest):
     xp, masked, u, after = rest.xp, rest.masked, h.shape[2], rest.network.reset_after
     inner = xp.empty(z.shape[:2] + (u,), z.dtype)  # h U of the candidate, or the state that was reset
-    turned, last = (turned, None) if after else (turned[: 2 * u], turned[2 * u :])
-    room, part = _room(xp, h[0], len(turned)), _room(xp, h[0], u)
+    last = None if after else Turned(xp, turned[2 * u :], h[0])
+    turned = Turned(xp, turned if after else turned[: 2 * u], h[0])
+    room, part = turned.room(), turned.room(u)
     for t in builtins.range(len(z)):
         gates, candidate, out = z[t, :, : 2 * u], z[t, :, 2 * u :], h[t + 1]
-        _product(xp, h[t], turned, room)
+        turned.product(h[t], room)
         gates += room[:, : 2 * u]
         _activate(gates)
         reset = gates[:, u:]
@@ -249,7 +289,7 @@ def _gru_forward(z, h, turned, rest):
             np.multiply(reset, inner[t], out=part)
         else:
             np.multiply(reset, h[t], out=inner[t])
-            _product(xp, inner[t], last, part)
+            last.product(inner[t], part)
         candidate += part
         np.tanh(candidate, out=candidate)
         np.subtract(h[t], candidate, out=out)
@@ -265,7 +305,9 @@ def _gru_backward(saved, h, dh, gout, recurrent, rest):
     xp, masked, u, after = rest.xp, rest.masked, h.shape[2], rest.network.reset_after
     dz = xp.empty(z.shape, z.dtype)
     dinner = xp.empty(z.shape, z.dtype) if after else dz
-    part, through = _room(xp, dh, u), xp.empty(dh.shape, dh.dtype)
+    last = None if after else Turned(xp, recurrent[:, 2 * u :], dh)
+    turned = Turned(xp, recurrent if after else recurrent[:, : 2 * u], dh)
+    dh, part, through = turned.stored(dh), turned.room(u), xp.empty(dh.shape, dh.dtype)
     for t in builtins.range(len(z) - 1, -1, -1):
         gates, d = z[t], dz[t]
         update, reset, candidate = gates[:, :u], gates[:, u : 2 * u], gates[:, 2 * u :]
@@ -288,15 +330,15 @@ def _gru_backward(saved, h, dh, gout, recurrent, rest):
             if masked is not None:
                 xp.copyto(d, 0, where=masked[t])
                 xp.copyto(e, 0, where=masked[t])
-            _product(xp, e, recurrent, dh)
+            turned.product(e, dh)
         else:
-            _product(xp, d[:, 2 * u :], recurrent[:, 2 * u :], part)  # to the state that was reset
+            last.product(d[:, 2 * u :], part)  # to the state that was reset
             through += part * reset
             part *= h[t]
             d[:, u : 2 * u] *= part
             if masked is not None:
                 xp.copyto(d, 0, where=masked[t])
-            _product(xp, d[:, : 2 * u], recurrent[:, : 2 * u], dh)
+            turned.product(d[:, : 2 * u], dh)
         dh += through
         if masked is not None:
             _hold(xp, dh, before, masked[t])
@@ -476,8 +518,7 @@ def _recurrent_grad(xs, layout, there, wanted):
     rest = Rest(xp, network, given.mask, ends[-1])
     traced = network.traced is not None and given.mask is None and isinstance(h, devices.StandIn)
     backward = network.traced[1] if traced else network.backward
-    dh = ends[0] if traced else ends[0].T.copy("C").T  # as `_product` lays it out
-    states, dz, dinner, of_recurrent = backward(saved, h, dh, gout, given.recurrent, rest)
+    states, dz, dinner, of_recurrent = backward(saved, h, ends[0], gout, given.recurrent, rest)
     flat, results = _rows(dz), []
     if wanted[0]:
         of_x = xp.matmul(flat, given.kernel.T).reshape(given.x.shape)

@@ -11,10 +11,10 @@ import numpy as np
 
 from eagerdl import devices
 from eagerdl.jit import lowering
-from eagerdl.jit.compiler import counts
 from eagerdl.jit.cuda.kernels import ELEMENTS, ROWS, sizes_of
 from eagerdl.jit.emit import step_of
 from eagerdl.jit.memory import array_at, extent
+from eagerdl.machine.compiler import counts
 
 # Sums and products are those of single ops: none is contracted with the next. Divisions and roots are rounded as IEEE 754 says,
 # and small numbers are not flushed to zero, by the defaults.

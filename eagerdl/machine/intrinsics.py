@@ -12,7 +12,7 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
-from eagerdl.jit import formulas
+from eagerdl.machine import formulas, tiles
 
 WORD = ir.IntType(64)
 BITS = {"b1": 8, "i1": 8, "i2": 16, "i4": 32, "i8": 64, "u1": 8, "u2": 16, "u4": 32, "u8": 64}
@@ -357,6 +357,6 @@ VOCABULARY = {
 
 
 def names_in(source):
-    """The names that a kernel source uses: VOCABULARY and the words about memory that stand in it."""
-    words = set(re.findall(r"\b(?:load|again|store)_\w+", source))
-    return VOCABULARY | {word: memory_word(word) for word in words}
+    """The names that a kernel source uses: VOCABULARY, and the words about memory and tiles that stand in it."""
+    words, made = set(re.findall(r"\b(?:load|again|store)_\w+", source)), set(re.findall(r"\btile_\w+", source))
+    return VOCABULARY | {word: memory_word(word) for word in words} | {word: tiles.tile_word(word) for word in made}

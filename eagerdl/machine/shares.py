@@ -8,8 +8,8 @@ import math
 
 import numpy as np
 
-from eagerdl.jit import native
 from eagerdl.kernels import threads
+from eagerdl.machine import native
 
 # Rough speeds.
 BYTES_PER_SECOND, CALLS_PER_SECOND, FORMULAS_PER_SECOND, OPERATIONS_PER_SECOND = 8e9, 4e8, 2e9, 5e10

@@ -12,8 +12,8 @@ import subprocess
 import sys
 import threading
 
-from eagerdl.jit import cache
 from eagerdl.kernels import threads
+from eagerdl.machine import cache
 
 LARGE = 64  # nodes of a graph from which a process pays that has to import Numba itself
 MANY = 8  # kernels from which it pays
@@ -24,7 +24,7 @@ import json, sys, threading
 given = []
 reader = threading.Thread(target=lambda: given.extend(json.load(sys.stdin)))
 reader.start()  # so that who gives them need not wait until Numba is here
-from eagerdl.jit import compiler, translation
+from eagerdl.machine import compiler, translation
 
 reader.join()
 for source in given[::-1]:

@@ -18,7 +18,7 @@ from numba.core.compiler_lock import global_compiler_lock
 from numba.core.typing.context import BaseContext
 
 from eagerdl.errors import ArgumentError
-from eagerdl.jit.intrinsics import BRIEF, names_in
+from eagerdl.machine.intrinsics import BRIEF, names_in
 
 NAME = "eagerdl kernels"
 KNOWN = {"memset", "memcpy", "memmove", "sinf", "cosf"}  # functions that every process has

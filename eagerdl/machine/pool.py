@@ -20,8 +20,8 @@ from pathlib import Path
 
 import numpy as np
 
-from eagerdl.jit import native
 from eagerdl.kernels import threads
+from eagerdl.machine import native
 
 SPINS = 20_000  # how often a worker looks for the next job, with a pause between, before it sleeps
 MOST = 255  # threads; their number is a byte
@@ -57,7 +57,7 @@ class Pool:
         place = native.assembled(text)
         self.together, work = native.function_at(place(prefix + "together")), native.function_at(place(prefix + "work"))
         for number in range(1, count):
-            name = f"worker {number} of eagerdl.jit"
+            name = f"worker {number} of eagerdl.machine"
             threading.Thread(target=work, args=(number,), name=name, daemon=True).start()
         self._threads = ctypes.c_int32.from_address(place(prefix + "threads"))
         self._threads.value = count

@@ -7,7 +7,7 @@ import threading
 import time
 from pathlib import Path
 
-from eagerdl.jit import cache, elsewhere, native
+from eagerdl.machine import cache, elsewhere, native
 
 FORMAT = 1  # stands for the vocabulary of kernels where its sources cannot be read
 _lock = threading.RLock()
@@ -80,7 +80,7 @@ def compile_counts():
     """How many kernels this process compiled, how many it found on disk, and how many seconds that took.
 
     Example:
-        >>> from eagerdl.jit.compiler import compile_counts
+        >>> from eagerdl.machine.compiler import compile_counts
         >>> sorted(compile_counts())
         ['compiled', 'from disk', 'seconds']
     """
@@ -106,7 +106,9 @@ def vocabulary():
     """A digest of the code that says what the words of kernels mean: kernels that other code compiled are not found."""
     folder = Path(__file__).parent
     try:
-        text = b"".join((folder / name).read_bytes() for name in ("intrinsics.py", "formulas.py", "translation.py"))
+        text = b"".join(
+            (folder / name).read_bytes() for name in ("intrinsics.py", "formulas.py", "tiles.py", "translation.py")
+        )
     except OSError:  # a program that was packed without sources
         text = str(FORMAT).encode()
     return hashlib.sha256(text).hexdigest()
@@ -145,7 +147,7 @@ def _from_disk(source):
 def _compiled(source):
     start = time.perf_counter()
     elsewhere.begin()
-    from eagerdl.jit.translation import object_file
+    from eagerdl.machine.translation import object_file
 
     code, symbol = object_file(source)
     cache.write(key_of(source), code, symbol, source, versions())
