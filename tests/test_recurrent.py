@@ -10,6 +10,7 @@ from cases.builders import normal
 import eagerdl as edl
 from eagerdl.errors import ArgumentError, DTypeError, ShapeError
 from eagerdl.nn.layer import get_mask, set_mask
+from eagerdl.ops import recurrent
 from eagerdl.tree import flatten
 
 L = edl.layers
@@ -94,6 +95,38 @@ def test_the_fused_op_and_one_step_after_the_other_agree_to_rounding(make_cell, 
         gradients.append(tape.gradient(loss, [x, *layer.trainable_variables]))
     assert_close(*outs)
     assert_close(*gradients, rtol=1e-4, atol=1e-5)
+
+
+LARGE = {
+    "SimpleRNN": lambda: L.SimpleRNN(130),
+    "GRU": lambda: L.GRU(80, return_sequences=True),
+    "GRU before": lambda: L.GRU(128, reset_after=False),
+    "LSTM": lambda: L.LSTM(70, return_sequences=True),
+}
+
+
+@pytest.mark.parametrize("masked", [False, True])
+@pytest.mark.parametrize("make", LARGE.values(), ids=LARGE)
+def test_large_kernels_are_packed_which_changes_rounding_only(make, masked, monkeypatch):
+    layer, x = make(), edl.constant(normal(5, 6, 4).astype("float32"))
+    mask = edl.constant(np.arange(30).reshape(5, 6) % 4 > 0) if masked else None
+    layer(x)
+    packed = []
+    factor = recurrent.products.Factor
+    monkeypatch.setattr(recurrent.products, "Factor", lambda b: packed.append(b.shape) or factor(b))
+
+    def step(x):
+        with edl.GradientTape() as tape:
+            tape.watch(x)
+            loss = edl.sum(layer(x, mask=mask) ** 2)
+        return [loss, *tape.gradient(loss, [x, *layer.trainable_variables])]
+
+    found, compiled = step(x), edl.function(step)
+    assert packed or recurrent.products.shape() is None
+    assert_equal(compiled(x), found)
+    assert_equal(compiled(x), found)
+    monkeypatch.setattr(recurrent, "is_packed", lambda *_: False)
+    assert_close(step(x), found, rtol=1e-4, atol=1e-4)
 
 
 def test_the_plain_layers_use_the_fused_op_and_others_the_loop(monkeypatch):

@@ -363,7 +363,7 @@ def _matmul(body, node):
 def _product_by_rows(body, node):
     """The product of a recurrent step, as `recurrent.product_by_rows` computes it."""
     h, (value, turned), out = [body.place(value) for value in (*node.args, *node.outputs)]
-    if products.serves(h[1], turned):
+    if recurrent.is_packed(turned, h[1]):
         _by_tiles(body, h, (value, turned.T), out, 1, products.pieces_of(turned.shape[1], products.PIECE))
         return
     made = np.empty(out[1].shape[::-1], out[1].dtype)

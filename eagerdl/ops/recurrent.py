@@ -81,10 +81,18 @@ def _activate(gates, scales=-1):
     return gates
 
 
+LARGE = 1 << 14  # elements of a recurrent kernel that is worth packing
+
+
+def is_packed(matrix, like):
+    """Whether a kernel of our own multiplies with a recurrent kernel."""
+    return matrix.size >= LARGE and products.serves(matrix, like)
+
+
 class Turned:
     """A matrix (m, n) with which many h (b, n) are multiplied: h turned^T (b, m).
 
-    By a kernel that packs it once, or by BLAS, which is fastest if it computes the transposed product.
+    By a kernel that packs it once if it is large, or by BLAS, which is fastest if it computes the transposed product.
 
     Args:
         xp: NumPy or CuPy.
@@ -94,7 +102,7 @@ class Turned:
 
     def __init__(self, xp, matrix, like):
         self.xp, self.matrix, self.rows = xp, matrix, len(like)
-        self.factor = products.Factor(matrix.T) if products.serves(matrix, like) else None
+        self.factor = products.Factor(matrix.T) if is_packed(matrix, like) else None
 
     def room(self, n=None):
         """An array (b, n), by default (b, m), of a layout in which products can be stored."""
