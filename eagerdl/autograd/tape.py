@@ -6,7 +6,7 @@ from heapq import heappop, heappush
 import numpy as np
 
 from eagerdl import devices, dtypes
-from eagerdl.autograd import graph
+from eagerdl.autograd import dispatch, graph
 from eagerdl.autograd.dispatch import intercepting, interceptor, recorders
 from eagerdl.autograd.graph import Core, Leaf, Results, VariableLeaf, activate, active, recording_of, weak
 from eagerdl.autograd.primitive import zeros_like
@@ -394,11 +394,11 @@ def sweep(core, targets, cotangents, sources, consume=False):
         sources: nodes, or None for what was never on a tape.
         consume: whether nodes that only this tape holds are freed on the way.
     """
-    if interceptor.get() is not None:  # what the rules of ops compute is theirs
+    if dispatch.interceptions and interceptor.get() is not None:  # what the rules of ops compute is theirs
         with intercepting(None):
             return sweep(core, targets, cotangents, sources, consume)
     wanted = set(sources)
-    all_lead = core.watches_only(wanted)
+    all_lead = core.watches_only(wanted) if core.tensors else wanted.issuperset(core.watched)
     follow = core.has if all_lead else leading([y._node for y in targets], wanted, core).__contains__
     pending, heap, edges = {}, [], core.edges  # node -> cotangent so far; (-serial, node) of those that have parents
     for y, g in zip(targets, cotangents):

@@ -18,7 +18,7 @@ __all__ = [
     "nanmax", "nanmean", "nanmin", "nanprod", "nansum", "prod", "ptp", "sum",
 ]  # fmt: skip
 
-ndarray, add_up, empty = np.ndarray, np.add.reduce, np.empty
+ndarray, add_up, empty, FLOAT32 = np.ndarray, np.add.reduce, np.empty, np.dtype("float32")
 
 
 # -- what reductions share ----------------------------------------------------------------------
@@ -130,7 +130,7 @@ def sum(x, axis=None, keepdims=False, dtype=None):
     """
     if axis is None and dtype is None and not keepdims and x.__class__ is ndarray:  # the common case, in few steps
         kind = x.dtype
-        if kind not in COMBINED_IN:
+        if kind is FLOAT32 or kind not in COMBINED_IN:
             return add_up(x, None, None, empty((), kind))
     if dtype is not None:
         x = x.astype(dtypes.standardize(dtype, "sum"))
