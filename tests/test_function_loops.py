@@ -224,7 +224,46 @@ def chosen(x):
     return edl.scan(lambda c, x: (edl.where(x > c, x, c * 0.5), edl.cast(x > c, "int32")), edl.zeros((3,)), x)
 
 
+WIDE, NARROW = normal(40, 96, seed=3) * 0.1, normal(96, 41, seed=4) * 0.1
+
+
+def products(h, xs):
+    """Matrices that stay, by rows and turned, in whole tiles and not; of two that change; of a row that changes with a part."""
+
+    def step(h, x):
+        wide = edl.tanh(h @ WIDE)
+        narrow = (wide @ NARROW)[:, :40] + x @ edl.transpose(NARROW[:40])[:, :40]
+        mixed = edl.transpose(h) @ x
+        return edl.tanh(narrow + h @ mixed[:, :40] * 0.01), (narrow, edl.sum(mixed, 0))
+
+    return edl.scan(step, h, xs)
+
+
+def sums_over_rows(a, xs):
+    """Sums, largest and smallest of rows that go several at a time, with what is computed of them kept or not."""
+
+    def step(a, x):
+        y = edl.expand_dims(a, 1) + x
+        sums, largest = edl.sum(y * x, 0), edl.max(edl.abs(y), 0)
+        return a * 0.5 + edl.sum(largest) * 0.01, (
+            y,
+            sums,
+            largest,
+            edl.min(x * 2.0, 0),
+            edl.argmax(y, 0),
+            edl.argmin(y, 0),
+        )
+
+    return edl.scan(step, a, xs)
+
+
 PROGRAMS = {
+    "products": (products, (normal(13, 40), normal(5, 13, 41, seed=1))),
+    "products of one row": (products, (normal(1, 40), normal(3, 1, 41, seed=1))),
+    **{
+        f"sums over {n} rows": (sums_over_rows, (normal(n), normal(3, n, m, seed=1)))
+        for n, m in ((1, 3), (4, 16), (7, 5), (19, 33))
+    },
     "rnn": (rnn, (normal(2, 4), normal(6, 2, 5))),
     "rnn reversed": (lambda h, xs: rnn(h, xs, True), (normal(2, 4), normal(6, 2, 5))),
     "rnn of one step": (rnn, (normal(2, 4), normal(1, 2, 5))),
@@ -252,7 +291,13 @@ PROGRAMS = {
     "chosen": (chosen, (normal(5, 3),)),
 }
 STEPPED = set()  # programs whose loops do not all run by the driver
-DISCRETE = {"viterbi", "extremes", "fixed points", "nested zero"}  # gradients are not asked for
+DISCRETE = {
+    *[f"sums over {n} rows" for n in (1, 4, 7, 19)],
+    "viterbi",
+    "extremes",
+    "fixed points",
+    "nested zero",
+}  # gradients are not asked for
 
 
 @pytest.mark.parametrize("name", PROGRAMS)
@@ -335,6 +380,29 @@ def test_arguments_are_not_overwritten():
         compiled(*arguments)
         compiled(*arguments)
         assert all(np.array_equal(x.numpy(), y) for x, y in zip(arguments, before)), name
+
+
+def test_loops_whose_arrays_stand_still_are_called_without_python_in_between(monkeypatch):
+    for name in ("viterbi", "counting", "nested", "until", "fixed points"):
+        function, arguments = PROGRAMS[name]
+        compiled = edl.function(function)
+        compiled(*arguments)
+        with monkeypatch.context() as patched:
+            patched.setattr(loops.Loop, "__call__", None)
+            patched.setattr(loops.Loop, "in_place", None)
+            found = compiled(*arguments)
+        assert_same(found, function(*arguments))
+
+
+def test_a_loop_reads_a_variable_where_it_lies_after_each_assignment():
+    v = edl.Variable(np.ones(3, "float32"))
+    compiled = edl.function(lambda x: edl.fori_loop(0, 3, lambda i, x: x * 0.5 + v, x))
+    x = normal(3)
+    for i in range(4):
+        v.assign(np.full(3, i, "float32"))
+        held = v.value if i == 2 else None  # so that the next value lies elsewhere
+        assert_same(compiled(x), ((x * 0.5 + v) * 0.5 + v) * 0.5 + v)
+    del held
 
 
 @pytest.mark.parametrize("where", ["outer", "inner"])
