@@ -66,7 +66,7 @@ def test_an_infinite_cotangent_reaches_the_maximum_alone():
 
 def test_convolutions_of_many_parts_agree_with_one_part(monkeypatch):
     """The input is worked on in parts that fit into the cache; where they are cut must not matter."""
-    from eagerdl.ops import convolution
+    from eagerdl.kernels import convolution
 
     rng = np.random.default_rng(5)
     x = edl.constant(rng.standard_normal((5, 9, 7, 4)))

@@ -12,16 +12,8 @@ import numpy as np
 from eagerdl import devices, dtypes
 from eagerdl.autograd import Spec, custom, linear
 from eagerdl.errors import ShapeError
-from eagerdl.ops.convolution import (
-    Window,
-    padded,
-    padding_of,
-    per_axis,
-    spatial_input,
-    to_channels_last,
-    wide,
-    window_of,
-)
+from eagerdl.kernels.windows import Window, padded, wide
+from eagerdl.ops.convolution import padding_of, per_axis, spatial_input, to_channels_last, window_of
 from eagerdl.ops.linalg import matmul
 from eagerdl.ops.shape import reshape
 from eagerdl.tensor import from_array
