@@ -139,7 +139,7 @@ def assembled(code):
 
 
 def table(n, instructions, moves=(), flag=0):
-    """The table of the driver.
+    """The table of the driver, which holds the addresses of what it is given: whoever keeps it has to keep that, too.
 
     Args:
         n: how many runs.

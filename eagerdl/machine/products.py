@@ -114,11 +114,6 @@ def source(ways=1):
 """
 
 
-def sources():
-    """What the products of a Factor are compiled from."""
-    return [] if shape() is None else [PACK, source()]
-
-
 # -- factors -----------------------------------------------------------------------------------------------
 
 
