@@ -398,7 +398,7 @@ def _by_tiles(body, a, b, out, ways, pieces):
     run, tables = compiler.kernel(products.source(ways)).run.place, []
     for mine, first, last in products.shares_of(rows, n, products.parts(rows, k, n)):
         rest = 0 if whole else np.empty((rows, products.width()), np.float32)
-        words = products.words(z[mine], x[mine], b[1], rest, 0, pieces, first, last)
+        words = products.words(z[mine], x[mine], b[1], rest, pieces, first, last)
         words[products.OUT], words[products.LEFT], words[products.RIGHT] = (out[0], z[mine]), (a[0], x[mine]), b
         tables.append(body.table(words))
     if len(tables) > 1:

@@ -50,7 +50,7 @@ PACK = """def kernel(P):
         given += width * column_step
         start += width
 """
-OUT, LEFT, RIGHT, HEAD = 0, 2, 5, 19  # words of the table of a product: addresses; the first one of the pieces
+OUT, LEFT, RIGHT, HEAD = 0, 2, 4, 16  # words of the table of a product: addresses; the first one of the pieces
 
 
 @functools.cache
@@ -66,47 +66,30 @@ def shape():
 def source(ways=1):
     """The kernel of a share of a product: some of the panels, of as many columns as a tile has."""
     large, small, vectors, lanes = shape()
-    columns = vectors * lanes
-    width = 4 * columns
+    width = 4 * vectors * lanes
 
     def tiles(count, rows):
         return f"""            for i in range({count}):
-                tile_{rows}x{vectors}x{lanes}_{ways}(y, step, x, a_step, a_next, panel, panel_step, size, piece)
+                tile_{rows}x{vectors}x{lanes}_{ways}(y, step, x, a_step, panel, b_step, size, piece)
                 y += {rows} * step
                 x += {rows} * a_step
 """
 
     return f"""def kernel(P):
-    out, out_step, a, a_step, a_next = word(P, 0), word(P, 1), word(P, 2), word(P, 3), word(P, 4)
-    b, b_step, b_next, b_panel = word(P, 5), word(P, 6), word(P, 7), word(P, 8)
-    rest, room = word(P, 9), word(P, 10)
-    first, last, whole, left = word(P, 11), word(P, 12), word(P, 13), word(P, 14)
-    larges, smalls, singles, pieces = word(P, 15), word(P, 16), word(P, 17), word(P, 18)
+    out, out_step, a, a_step = word(P, 0), word(P, 1), word(P, 2), word(P, 3)
+    b, b_step, b_panel, rest = word(P, 4), word(P, 5), word(P, 6), word(P, 7)
+    first, last, whole, left = word(P, 8), word(P, 9), word(P, 10), word(P, 11)
+    larges, smalls, singles, pieces = word(P, 12), word(P, 13), word(P, 14), word(P, 15)
     for p in range(first, last):
-        to, step, count = out + p * {width}, out_step, {columns}
+        to, step = out + p * {width}, out_step
         if p == whole:
-            to, step, count = rest, {width}, left
-        panel, panel_step, given, factor = b + p * b_panel, b_step, a, b + p * b_panel
+            to, step = rest, {width}
+        panel, given = b + p * b_panel, a
         for piece in range(pieces):
             size = word(P, {HEAD} + piece)
-            if room != 0:
-                panel, panel_step = room, {width}
-                if b_next != 4:
-                    for j in range(count):
-                        for i in range(size):
-                            store_f4_1(room, i * {width} + 4 * j, load_f4(factor, i * b_step + j * b_next))
-                elif p == whole:
-                    for i in range(size):
-                        for j in range(count):
-                            store_f4_1(room, i * {width} + 4 * j, load_f4(factor, i * b_step + 4 * j))
-                else:
-                    for i in range(size):
-                        for j in range({columns}):
-                            store_f4_1(room, i * {width} + 4 * j, load_f4(factor, i * b_step + 4 * j))
-                factor += size * b_step
             y, x = to, given
-{tiles("larges", large)}{tiles("smalls", small)}{tiles("singles", 1)}            panel += size * panel_step
-            given += size * a_next
+{tiles("larges", large)}{tiles("smalls", small)}{tiles("singles", 1)}            panel += size * b_step
+            given += size * 4
         if p == whole:
             for i in range({large} * larges + {small} * smalls + singles):
                 for j in range(left):
@@ -137,7 +120,7 @@ class Factor:
             self.layout, self.tables = layout, []
             for rows, first, last in shares_of(len(a), self.shape[1], parts(len(a), *self.shape)):
                 rest = np.empty((len(a), width()), np.float32)
-                table = addresses(words(out[rows], a[rows], self.packed, rest, 0, self.pieces, first, last))
+                table = addresses(words(out[rows], a[rows], self.packed, rest, self.pieces, first, last))
                 start = 0 if rows.start is None else rows.start
                 self.tables.append((table, start * out.strides[0], start * a.strides[0], rest))
             if len(self.tables) > 1:
@@ -206,7 +189,7 @@ def pack(packed, b):
 
 def multiply(out, a, packed, rest, pieces, ways):
     """A whole product in one thread; see `words`."""
-    table = addresses(words(out, a, packed, rest, 0, pieces, 0, panels(out.shape[1])))
+    table = addresses(words(out, a, packed, rest, pieces, 0, panels(out.shape[1])))
     compiler.kernel(source(ways)).run(native.address(table))
 
 
@@ -253,21 +236,19 @@ def pack_words(packed, b):
     return [packed, b, *b.strides, *b.shape, width()]
 
 
-def words(out, a, b, rest, room, pieces, first, last):
+def words(out, a, b, rest, pieces, first, last):
     """The words of the table of `source`, for some of the panels.
 
     Args:
-        out, a: (rows, n), each without gaps, and (rows, k).
-        b: (panels, k, width) packed, or (k, n).
+        out, a: (rows, n) and (rows, k).
+        b: (panels, k, width) packed, or (k, n) where n is a whole number of panels.
         rest: memory for the last panel, (rows, width), if it is not whole.
-        room: memory in which pieces of b are packed, (the longest piece, width); 0 if b is packed, or rows of panels lie in it
-            without gaps.
         pieces: see `order`.
         first, last: which panels.
     """
     rows, n = out.shape
-    panel = b.strides[0] if b.ndim == 3 else width() * b.strides[1]
-    places = [out, out.strides[0], a, *a.strides, b, *b.strides[-2:], panel, rest, room]
+    panel = b.strides[0] if b.ndim == 3 else 4 * width()
+    places = [out, out.strides[0], a, a.strides[0], b, b.strides[-2], panel, rest]
     return [*places, first, last, *divmod(n, width()), *tiles_of(rows), len(pieces), *pieces]
 
 

@@ -44,7 +44,7 @@ class Tile:
     def number(self, n):
         return ir.Constant(WORD, n)
 
-    def sums(self, a, a_step, a_next, b, b_step, k, way):
+    def sums(self, a, a_step, b, b_step, k, way):
         """Rows of vectors: the sums of the terms number `way`, `way` + `ways`, ... below k."""
         builder, width = self.builder, 4 * self.lanes
         totals = [[cgutils.alloca_once(builder, self.vector) for _ in range(self.vectors)] for _ in range(self.rows)]
@@ -52,7 +52,7 @@ class Tile:
             builder.store(self.zero, total)
         starts = [builder.add(a, builder.mul(a_step, self.number(row))) for row in range(self.rows)]
         with cgutils.for_range_slice(builder, self.number(way), k, self.number(self.ways), WORD, True) as (term, _):
-            across, along = builder.mul(term, b_step), builder.mul(term, a_next)
+            across, along = builder.mul(term, b_step), builder.mul(term, self.number(4))
             factors = []
             for place in range(self.vectors):
                 pointer = self.at(b, builder.add(across, self.number(place * width)), self.vector)
@@ -63,12 +63,12 @@ class Tile:
                     builder.store(builder.call(self.times_plus, [x, factor, builder.load(total)]), total)
         return [[builder.load(one) for one in row] for row in totals]
 
-    def write(self, out, out_step, a, a_step, a_next, b, b_step, k, more):
+    def write(self, out, out_step, a, a_step, b, b_step, k, more):
         """The whole tile."""
         builder = self.builder
-        found = self.sums(a, a_step, a_next, b, b_step, k, 0)
+        found = self.sums(a, a_step, b, b_step, k, 0)
         for way in range(1, self.ways):
-            other = self.sums(a, a_step, a_next, b, b_step, k, way)
+            other = self.sums(a, a_step, b, b_step, k, way)
             found = [[builder.fadd(*pair) for pair in zip(*rows)] for rows in zip(found, other)]
         more = builder.icmp_signed("!=", more, self.number(0))
         for number, row in enumerate(found):
@@ -83,19 +83,19 @@ class Tile:
 def tile_word(text):
     """The function behind a word such as `tile_6x2x8_1`: 6 rows of 2 vectors of 8 floats, with 1 sum for each element.
 
-    ``tile(out, out_step, a, a_step, a_next, b, b_step, k, more)`` multiplies rows of a, of k floats that are `a_next` apart, with
-    columns of b, of which those of the tile lie side by side. What comes out goes to `out`; with `more` it is added to what is
-    there. Steps lead from row to row, in bytes.
+    ``tile(out, out_step, a, a_step, b, b_step, k, more)`` multiplies rows of a, with k floats each, with columns of b, of which
+    those of the tile lie side by side. What comes out goes to `out`; with `more` it is added to what is there. Steps lead from row
+    to row, in bytes.
     """
     shape, ways = text.removeprefix("tile_").split("_")
     numbers = (*map(int, shape.split("x")), int(ways))
 
     @intrinsic
-    def tile(typingctx, out, out_step, a, a_step, a_next, b, b_step, k, more):
+    def tile(typingctx, out, out_step, a, a_step, b, b_step, k, more):
         def codegen(context, builder, signature, args):
             Tile(builder, *numbers).write(*args)
             return context.get_dummy_value()
 
-        return types.void(*[types.int64] * 9), codegen
+        return types.void(*[types.int64] * 8), codegen
 
     return tile
