@@ -362,8 +362,10 @@ def _matmul(body, node):
 
 def _product_by_rows(body, node):
     """The product of a recurrent step, as `recurrent.product_by_rows` computes it."""
-    h, (value, turned), out = [body.place(value) for value in (*node.args, *node.outputs)]
-    if recurrent.is_packed(turned, h[1]):
+    *given, turned = node.args
+    h, (value, matrix), out = [body.place(one) for one in (*given, *node.outputs)]
+    turned = matrix if turned else matrix.T
+    if recurrent.is_packed(matrix, h[1]):
         _by_tiles(body, h, (value, turned.T), out, 1, products.pieces_of(turned.shape[1], products.PIECE))
         return
     made = np.empty(out[1].shape[::-1], out[1].dtype)

@@ -43,9 +43,13 @@ PACK = """def kernel(P):
                 for j in range(count):
                     store_f4_0(out, 4 * (i * width + j), load_f4(given, i * row_step + 4 * j))
         else:
-            for j in range(count):
-                for i in range(k):
-                    store_f4_0(out, 4 * (i * width + j), load_f4(given, i * row_step + j * column_step))
+            i = 0
+            while i < k:
+                end = least(i + 32, k)
+                for j in range(count):
+                    for t in range(i, end):
+                        store_f4_0(out, 4 * (t * width + j), load_f4(given, t * row_step + j * column_step))
+                i = end
         out += 4 * k * width
         given += width * column_step
         start += width

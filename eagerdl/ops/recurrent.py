@@ -123,14 +123,14 @@ class Turned:
         return out
 
 
-def product_by_rows(h, turned):
-    """h (b, n), turned (m, n) -> h turned^T (b, m), by rows, for traces: compiled loops have instructions for it."""
-    made = Turned(devices.module_of(h), turned, h)
+def product_by_rows(h, matrix, turned=True):
+    """h (b, n), matrix (m, n), or else (n, m) -> (b, m), by rows, for traces: compiled loops have instructions for it."""
+    made = Turned(devices.module_of(h), matrix if turned else matrix.T, h)
     return made.xp.ascontiguousarray(made.product(h, made.room()))
 
 
-def _traced_product(h, turned):
-    return control_flow.staged.call(product_by_rows, (h, turned), {})
+def _traced_product(h, matrix, turned=True):
+    return control_flow.staged.call(product_by_rows, (h, matrix, turned), {})
 
 
 def _slope(gates, out, where_tanh):
@@ -252,12 +252,14 @@ def _lstm_backward(saved, h, dh, gout, recurrent, rest):
     return (dh, dc), dz, dz, xp.matmul(_rows(h[:-1]).T, _rows(dz))
 
 
-def _lstm_forward_traced(z, states, turned, scales, bias):
+def _lstm_forward_traced(z, states, recurrent, scales, bias):
     """All states, gates, cells and their tanh, as a loop of the trace under way."""
+    packed = is_packed(*control_flow.staged.examples((recurrent, states[0])))
+    recurrent = recurrent if packed else recurrent.T.copy("C")
 
     def step(h, c, z):
         z = z if bias is None else np.add(z, bias)
-        gates, cell, bent, h = _lstm_cell(z, _traced_product(h, turned), c, scales)
+        gates, cell, bent, h = _lstm_cell(z, _traced_product(h, recurrent, not packed), c, scales)
         return [h, cell], [gates, cell, bent, h]
 
     _, (gates, cells, bent, h) = control_flow.staged.array_loop("lstm", step, states, [z], spare=(0,))
@@ -453,8 +455,7 @@ def _recurrent(xs, layout):
     given = _on_arrays(layout.given(xs), xp)
     (steps, batch, _), units = given.x.shape, given.recurrent.shape[0]
     scales = _scales(network, units, given.x.dtype, xp)
-    z = xp.matmul(_rows(given.x), given.kernel * scales)
-    turned = (given.recurrent * scales).T.copy("C")
+    z, recurrent = xp.matmul(_rows(given.x), given.kernel * scales), given.recurrent * scales
     z, late, bias = z.reshape(steps, batch, len(scales)), None, given.bias
     if bias is not None:
         if network.reset_after:
@@ -462,13 +463,14 @@ def _recurrent(xs, layout):
             bias = xp.concatenate([bias[0, : 2 * units] + bias[1, : 2 * units], bias[0, 2 * units :]])
         bias = bias * scales
     if network.traced is not None and given.mask is None and isinstance(z, devices.StandIn):
-        h, *saved = network.traced[0](z, given.states, turned, scales, bias)
+        h, *saved = network.traced[0](z, given.states, recurrent, scales, bias)
         return _results(network, h, saved, dtype)
     if bias is not None:
         z += bias
     h = xp.empty((steps + 1, batch, units), given.x.dtype)
     h[0] = given.states[0]
     rest = Rest(xp, network, given.mask, given.states[-1], scales, late)
+    turned = recurrent.T if is_packed(recurrent, h) else recurrent.T.copy("C")
     saved = network.forward(z, h, turned, rest)
     return _results(network, h, saved, dtype)
 
