@@ -180,6 +180,7 @@ class Driven:
         self._renew(renewed)
         self._place_code()
         self._find_moves()
+        self._find_readers()
         self.run = driver.kernel()
         self.beginning = driver.assembled(self.body.before)
         self.begin = driver.table(1, self.beginning)
@@ -281,6 +282,16 @@ class Driven:
         for index, place in self.targets:
             self.moves.append((native.address(self.instructions) + 8 * index, "collected", place, 0, 0))
 
+    def _find_readers(self):
+        """Which words hold addresses in what stays the same."""
+        body = self.body
+        self.places = {value: native.address(body.arrays[value]) for value in self.same}
+        self.readers = {value: [] for value in self.same}
+        for table, index, value in self.addresses:
+            for root in body._roots(value):
+                if root in self.readers:
+                    self.readers[root].append((table, index))
+
     # -- running --------------------------------------------------------------------------------------
 
     def table(self, n, along, collected):
@@ -354,7 +365,7 @@ class Driven:
         body, count = self.body, self.count
         carried, along = arrays[:count], [*map(self._row_by_row, arrays[count : count + self.along], range(self.along))]
         for value, array in zip(self.same, arrays[count + self.along :]):
-            copies.copy(body.arrays[value], array)
+            self._read_where_it_lies(value, array)
         if body.before:
             self.run(native.address(self.begin))
         n = self._runs(along)
@@ -387,6 +398,18 @@ class Driven:
             if self.parts is None
             else self.parts.given(made, lambda shape, dtype, i: self._room(shape, dtype, (i,)))
         )
+
+    def _read_where_it_lies(self, value, array):
+        """Lets the body read what stays the same where it is given; a copy of it, where it lies in another way."""
+        mine = self.body.arrays[value]
+        if not (array.flags.c_contiguous and array.flags.aligned):
+            copies.copy(mine, array)
+            array = mine
+        move = native.address(array) - self.places[value]
+        if move:
+            for table, index in self.readers[value]:
+                table[index] += move
+            self.places[value] += move
 
     def _row_by_row(self, array, number):
         """An array that the loop runs along, or a copy of it, so that its rows are blocks of memory."""

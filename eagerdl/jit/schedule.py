@@ -232,6 +232,8 @@ class Schedule:
         later = [*[value for step in self.steps[number + 1 :] for value in step.reads], *self.graph.ends()]
         for new, old in pairs:
             base = self._roots(old)[-1]
+            if sum(value is old for value in node.inputs) > 1:  # the loop reads it in another way as well
+                return False
             others = [*later, *[value for value in node.inputs if value is not old]]
             if base not in self.offsets or base in self.partners or base in self.partners.values():
                 return False
