@@ -6,6 +6,8 @@ import weakref
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import eagerdl as edl
 from eagerdl.autograd import dispatch, graph
@@ -579,3 +581,49 @@ def test_what_was_computed_before_a_tape_is_not_its_own():
         assert float(inner.gradient(y, h)) == 4.0 and float(inner.gradient(y, n)) == 2.0
         assert [float(g) for g in inner.gradient(y, [h, n])] == [4.0, 2.0]
     assert float(outer.gradient(y, h)) == 12.0
+
+
+# -- the two ways back ---------------------------------------------------------------------------------
+
+STEPS = {
+    "add": lambda a, b: a + b,
+    "multiply": lambda a, b: a * b,
+    "sine": lambda a, b: edl.sin(a),
+    "first of two": lambda a, b: edl.split(a, 2)[0].sum() + b,
+    "both of two": lambda a, b: edl.concatenate(edl.split(a, 2)[::-1]) - b,
+    "stopped": lambda a, b: edl.stop_gradient(a) * b,
+    "integer": lambda a, b: edl.cast(edl.cast(a * 3.0, "int32"), "float32") + b,
+}
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from(sorted(STEPS)), st.integers(0, 9), st.integers(0, 9)), min_size=1, max_size=12),
+    st.lists(st.integers(0, 13), min_size=1, max_size=3),
+)
+@settings(max_examples=60, deadline=None)
+def test_a_tape_that_is_asked_once_gives_what_a_persistent_one_gives(steps, asked):
+    v, w = edl.Variable([0.3, -1.2, 0.8, 2.0]), edl.Variable([1.1, 0.4, -0.7, 0.2])
+
+    def run(persistent, sources):
+        with edl.GradientTape(persistent=persistent) as tape:
+            values = [v, w]
+            for name, i, j in steps:
+                values.append(STEPS[name](values[i % len(values)], values[j % len(values)]))
+        return tape.gradient([values[i % len(values)] for i in asked], sources)
+
+    for sources in ([v, w], [v]):
+        for once, again in zip(run(False, sources), run(True, sources), strict=True):
+            assert (once is None) == (again is None)
+            assert once is None or np.array_equal(once, again)
+
+
+def test_what_was_recorded_is_let_go_whether_it_led_to_the_target_or_not():
+    v = edl.Variable([1.0, 2.0])
+    with edl.GradientTape() as tape:
+        kept = v * 2.0
+        aside = edl.exp(kept)
+        y = edl.sum(kept * kept)
+    assert tape.gradient(y, v).numpy().tolist() == [8.0, 16.0]
+    for x in (kept, aside, y):
+        assert x._node.recording is None and x._node.inputs == ()
+    assert tape.watched_variables() == (v,)

@@ -158,7 +158,8 @@ class Core(Recording):
     def finish(self):
         """Nobody will ask any more: clears the nodes that no other tape may ask for."""
         self.alive = False
-        self.clear()
+        if self.nodes:
+            self.clear()
         for recording in self.shared:
             _shared.pop(recording.members, None)
             if not any(core.alive for core in recording.members):
@@ -366,6 +367,7 @@ def record(primitive, out, inputs, params):
         node.out = tuple([one._array for one in out]) if primitive.keeps_out else len(out)
         for index, one in enumerate(out):
             one._node = pick(node, index)
+            recording.nodes.append(weak(one._node))
     else:
         node.out = out._array if primitive.keeps_out else None
         out._node = node

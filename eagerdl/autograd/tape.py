@@ -332,6 +332,7 @@ def _cotangent(where, y, g):
 
 
 by_serial, node_of = operator.attrgetter("serial"), operator.attrgetter("_node")
+LEAVES = {Leaf, VariableLeaf}
 _one = {}  # dtype -> the array of shape () that holds 1
 
 
@@ -399,6 +400,8 @@ def sweep(core, targets, cotangents, sources, consume=False):
             return sweep(core, targets, cotangents, sources, consume)
     wanted = set(sources)
     all_lead = core.watches_only(wanted) if core.tensors else wanted.issuperset(core.watched)
+    if consume and all_lead and not core.shared and not core.edges and LEAVES.issuperset(map(type, wanted)):
+        return sweep_all(core, targets, cotangents, sources)
     follow = core.has if all_lead else leading([y._node for y in targets], wanted, core).__contains__
     pending, heap, edges = {}, [], core.edges  # node -> cotangent so far; (-serial, node) of those that have parents
     for y, g in zip(targets, cotangents):
@@ -422,9 +425,7 @@ def sweep(core, targets, cotangents, sources, consume=False):
             if True not in needs:  # a source, at which the sweep ends
                 continue
         if out is not None:
-            out = node.revive()
-            if g.__class__ is Results:
-                g = tuple([g.get(index) for index in range(node.out if out is None else len(out))])
+            out, g = _as_rules_take_them(node, g)
         backs = node.primitive.pull(g, out, needs, node.inputs, node.params)
         for parent, need, back in zip(parents, needs, backs):
             if back is None or not need:
@@ -438,4 +439,41 @@ def sweep(core, targets, cotangents, sources, consume=False):
         if consume and mine:  # frees what was saved, while the sweep goes on
             node.inputs = node.parents = ()
             node.out = node.recording = None
+    return [*map(pending.get, sources)]
+
+
+def _as_rules_take_them(node, g):
+    """What came out of a node, and its cotangent: a tuple for several results."""
+    out = node.revive()
+    if g.__class__ is Results:
+        g = tuple([g.get(index) for index in range(node.out if out is None else len(out))])
+    return out, g
+
+
+def sweep_all(core, targets, cotangents, sources):
+    """`sweep` for a tape that recorded alone, if all that it watched is asked for and nobody asks again: nothing has to be found.
+
+    What was recorded lies in order, and each node that got a cotangent leads to a source.
+    """
+    pending = {}
+    for y, g in zip(targets, cotangents):
+        node = y._node
+        if node is not None and (node.recording is core or node in core.watched):
+            pending[node] = pending[node] + g if node in pending else g
+    for reference in reversed(core.nodes):
+        node = reference()
+        g = pending.pop(node, None)
+        if g is None:
+            if node is not None:
+                node.clear()
+            continue
+        out, parents = node.out, node.parents
+        if out is not None:
+            out, g = _as_rules_take_them(node, g)
+        for parent, back in zip(parents, node.primitive.pull(g, out, parents, node.inputs, node.params)):
+            if back is not None and parent is not None:
+                pending[parent] = pending[parent] + back if parent in pending else back
+        node.inputs = node.parents = ()  # frees what was saved, while the sweep goes on
+        node.out = node.recording = None
+    core.nodes = []
     return [*map(pending.get, sources)]
