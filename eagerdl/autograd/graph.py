@@ -297,9 +297,16 @@ def record_unary(primitive, out, x, params):
     if (parent.recording is not recording and not admit(parent, recording)) or recording.forward:
         record(primitive, out, (x,), params)
         return
+    if not primitive.keeps[0]:  # as `held` gives it
+        array = x._array
+        kept = new_spec()
+        kept.shape = array.shape
+        kept.dtype = array.dtype
+    else:
+        kept = x if x.__class__ is Tensor else held(x, True)
     node = out._node = Node()
     node.primitive = primitive
-    node.inputs = (held(x, primitive.keeps[0]),)
+    node.inputs = (kept,)
     node.params = params
     node.parents = (parent,)
     node.out = out._array if primitive.keeps_out else None
@@ -327,7 +334,10 @@ def record_binary(primitive, out, x1, x2):
     one, two = primitive.keeps
     node = out._node = Node()
     node.primitive = primitive
-    node.inputs = held(x1, one), held(x2, two)
+    node.inputs = (
+        x1 if one and x1.__class__ is Tensor else held(x1, one),
+        x2 if two and x2.__class__ is Tensor else held(x2, two),
+    )
     node.params = ()
     node.parents = left, right
     node.out = out._array if primitive.keeps_out else None
