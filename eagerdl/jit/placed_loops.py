@@ -1,8 +1,11 @@
 """Loops in a program all of whose arrays lie where they did in the last call: one call of compiled code, nothing to prepare."""
 
+import ctypes
+
 import numpy as np
 
 from eagerdl.jit import driver
+from eagerdl.machine import native
 
 
 class PlacedLoop(driver.Instructions):
@@ -24,11 +27,16 @@ class PlacedLoop(driver.Instructions):
     def __init__(self, node, arrays):
         super().__init__({value: arrays[value] for value in node.inputs})
         self.loop, self.node, self.made = node.function, node, node.function.nested(self, node)
-        self.instructions = driver.assembled(self.code)
-        self.table = driver.table(1, self.instructions)
-        self.run, self.place, self.done = driver.kernel(), self.table.ctypes.data, None
-        if any(words[0] == driver.CAREFUL for words in self.code):
-            self.done = memoryview(self.table)[driver.DONE :]
+        if len(self.code) == 1 and self.code[0][0] in (driver.KERNEL, driver.CAREFUL):  # it needs no driver
+            _, code, self.place, done, *_ = self.code[0].tolist()
+            self.run = native.function_at(code)
+        else:
+            self.instructions = driver.assembled(self.code)
+            self.table = driver.table(1, self.instructions)
+            self.run, self.place = driver.kernel(), native.address(self.table)
+            careful = any(words[0] == driver.CAREFUL for words in self.code)
+            done = self.place + 8 * driver.DONE if careful else 0
+        self.done = (ctypes.c_int64 * 1).from_address(done) if done else None
 
     def again(self):
         """What it gives, step by step: the same, or the error."""
