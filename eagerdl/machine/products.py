@@ -272,9 +272,12 @@ def parts(rows, k, n):
 
 
 def shares_of(rows, n, count):
-    """Cuts a product into as many parts, as triples: a slice of the rows, the first panel, and the one after the last."""
+    """Cuts a product into as many parts, as triples: a slice of the rows, the first panel, and the one after the last.
+
+    By rows if there are enough of them, as elementwise kernels are cut: then each thread goes on with what it made.
+    """
     large, all_panels = shape()[0], panels(n)
-    if all_panels >= count:
+    if rows < count * large and all_panels >= count:
         ends = [all_panels * part // count for part in range(count + 1)]
         return [(slice(None), *pair) for pair in itertools.pairwise(ends)]
     size = -(-rows // (count * large)) * large
