@@ -8,9 +8,10 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 import eagerdl as edl
-from eagerdl.jit import loops
+from eagerdl.jit import control, loops
 from eagerdl.jit.scalar_loops import ScalarLoop
 from eagerdl.machine import compiler
+from eagerdl.tensor import from_array
 
 
 @pytest.fixture
@@ -476,6 +477,37 @@ def test_variables_that_a_loop_assigns():
         v.assign(np.zeros(3, "float32"))
         assert_same(f(xs), want)
         assert np.array_equal(v.numpy(), after)
+
+
+BEGUN = {
+    "in the same memory": lambda h, k, x: ([np.tanh(h + x), k + x], lambda new: [new[0]]),
+    "carried twice": lambda h, k, x: ([np.tanh(h + k + x)] * 2, lambda new: [new[0]]),
+    "overwritten": lambda h, k, x: ([h * 0.5 + x, h], lambda new: [new[0]]),
+    "step by step": lambda h, k, x: ([np.sort(h + x), k], lambda new: [new[0]]),
+}
+
+
+@pytest.mark.parametrize("n", [1, 5])
+@pytest.mark.parametrize("name", BEGUN)
+def test_rows_that_begin_with_what_came_in(name, n):
+    def step(h, k, x):
+        new, collected = BEGUN[name](h, k, x)
+        return new, collected(new)
+
+    def run(h, k, xs):
+        arrays = [one._array for one in (h, k)]
+        _, (rows,) = control.array_loop("test", step, arrays, [xs._array], begun={0: 0})
+        return from_array(rows)
+
+    h, k, xs = normal(4), normal(4, seed=1), normal(n, 4, seed=2)
+    want = [np.asarray(h)]
+    state = [np.asarray(h), np.asarray(k)]
+    for x in np.asarray(xs):
+        state, _ = BEGUN[name](*state, x)
+        want.append(state[0])
+    compiled = edl.function(run)
+    for _ in range(2):
+        assert np.array_equal(compiled(h, k, xs), np.stack(want))
 
 
 # -- random bodies -------------------------------------------------------------------------------------------

@@ -256,7 +256,7 @@ def run_loop(where, function, carried, along, n, reverse=False, flag=None):
     return _RunningLoop(where, step, carried, along, n, reverse, flag).run(gradient)
 
 
-def array_loop(where, function, carried, along, reverse=False, spare=()):
+def array_loop(where, function, carried, along, reverse=False, spare=(), begun=None):
     """A loop over arrays of the trace under way, for forwards of ops that run step by step.
 
     Args:
@@ -265,6 +265,7 @@ def array_loop(where, function, carried, along, reverse=False, spare=()):
         carried, along: arrays, of which at least one is traced.
         reverse: whether to begin at the end.
         spare: which of `along` hold nothing that is needed afterwards, so that collected rows may take the place of theirs.
+        begun: see `loops.Loop`.
 
     Returns:
         The last carried arrays, and the collected ones.
@@ -279,7 +280,7 @@ def array_loop(where, function, carried, along, reverse=False, spare=()):
     graph.outputs = outputs
     rewrite(graph.without_dead_code()).without_dead_code()
     graph.named_values()
-    loop = Loop(graph, len(carried), len(along), None, reverse, spare=spare)
+    loop = Loop(graph, len(carried), len(along), None, reverse, spare=spare, begun=begun)
     outside = [one for one, _ in body.captured.values()]
     body.close()
     body.captured = {}

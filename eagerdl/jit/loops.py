@@ -6,6 +6,7 @@ the tables of the kernels moves. A loop in a body is an instruction: the driver 
 place run step by step instead. Loops over single numbers are kernels of their own (`scalar_loops`).
 """
 
+import contextlib
 import sys
 import threading
 import weakref
@@ -50,6 +51,8 @@ class Loop:
         reverse: whether it begins at the end of the arrays.
         flag: the place of a carried bool that says whether to go on; None for always.
         spare: which of the arrays that it runs along may be overwritten by `in_place`.
+        begun: number of a collected value -> that of the carried value that it is, where its rows are to begin with what came
+            in. Not in reverse.
 
     Attributes:
         over: for collected values that `in_place` leaves in the memory of an array the number of that array, of those along.
@@ -60,8 +63,8 @@ class Loop:
 
     __name__ = "loop"
 
-    def __init__(self, graph, carried, along, length, reverse=False, flag=None, spare=()):
-        self.graph, self.carried, self.along, self.spare = graph, carried, along, spare
+    def __init__(self, graph, carried, along, length, reverse=False, flag=None, spare=(), begun=None):
+        self.graph, self.carried, self.along, self.spare, self.begun = graph, carried, along, spare, begun or {}
         self.length, self.reverse, self.flag = length, reverse, flag
         self.acts = graph.acts()
         self.lock = threading.Lock()
@@ -82,10 +85,10 @@ class Loop:
             return None
 
     def _made(self, apart=True):
-        try:
-            return ScalarLoop(self)
-        except NotScalar:
-            return Driven(self, apart)
+        if not self.begun:
+            with contextlib.suppress(NotScalar):
+                return ScalarLoop(self)
+        return Driven(self, apart)
 
     def nested(self, body, node):
         """This loop as an instruction of the body of another one; gives what has to be kept alive."""
@@ -127,6 +130,8 @@ class Loop:
         along = arrays[self.carried : self.carried + self.along]
         same = arrays[self.carried + self.along :]
         columns = [[] for _ in self.graph.outputs[self.carried :]]
+        for place, index in self.begun.items():
+            columns[place].append(carried[index])
         i = 0
         length = len(along[0]) if along else self.length
         while length is None or i < length:
@@ -194,9 +199,9 @@ class Driven:
         """Which collected values are not copied.
 
         `direct` tells for a value which rows it is written to. `chains` tells for a carried value in which rows the next run finds
-        it: those after its own.
+        it: those after its own. The rows `whole` are to begin with what came in, and do so.
         """
-        self.direct, self.chains, self.extra = {}, {}, set()
+        self.direct, self.chains, self.extra, self.whole = {}, {}, set(), set()
         body = self.body
         for place, value in enumerate(self.collected):
             if value in body.moveable and value not in self.direct:
@@ -216,6 +221,12 @@ class Driven:
             if place not in self.extra:
                 self.chains[old] = place
                 self.extra.add(place)
+        for place, index in self.loop.begun.items():
+            if (
+                self.parts is None
+                and self.direct.get(self.collected[place]) == self.chains.get(self.carried[index]) == place
+            ):
+                self.whole.add(place)
 
     def _copy_collected(self):
         """Collected values that are copied, and what of a run is written into the rows of the next."""
@@ -350,16 +361,15 @@ class Driven:
         """The collected rows without those that are only carried."""
         found = []
         for place, room in enumerate(rooms):
-            after = (
-                self.direct.get(self.collected[place]) == place
-            )  # rows hold what came out of a run, not what went in
-            found.append(room[1:] if after != self.reverse else room[:-1]) if place in self.extra else found.append(
-                room
-            )
+            if place in self.extra and place not in self.whole:
+                came_out = self.direct.get(self.collected[place]) == place  # else rows hold what went into a run
+                room = room[1:] if came_out != self.reverse else room[:-1]
+            found.append(room)
         return found
 
     def __call__(self, arrays, in_place=False):
         """Runs it; None if it failed on the way, and nothing has happened."""
+        given = arrays
         if self.parts is not None:
             arrays = self.parts.taken(arrays)
         body, count = self.body, self.count
@@ -393,11 +403,12 @@ class Driven:
                 break
             rooms = self.rooms(n)
         made = [*[one.copy() for one in self._end(rooms, n)], *collected]
-        return (
-            made
-            if self.parts is None
-            else self.parts.given(made, lambda shape, dtype, i: self._room(shape, dtype, (i,)))
-        )
+        if self.parts is not None:
+            made = self.parts.given(made, lambda shape, dtype, i: self._room(shape, dtype, (i,)))
+        for place, index in self.loop.begun.items():
+            if place not in self.whole:
+                made[self.loop.carried + place] = np.concatenate([given[index][None], made[self.loop.carried + place]])
+        return made
 
     def _read_where_it_lies(self, value, array):
         """Lets the body read what stays the same where it is given; a copy of it, where it lies in another way."""
@@ -437,7 +448,7 @@ class Driven:
             self.loop.length is None and not along and self.collected
         ):
             raise NotDriven
-        if self.flag is not None and self.collected:
+        if (self.flag is not None and self.collected) or len(self.whole) < len(self.loop.begun):
             raise NotDriven
         n = self._runs([array for _, array in along])
         self.kept = rooms = self.rooms(n)

@@ -262,8 +262,7 @@ def _lstm_forward_traced(z, states, recurrent, scales, bias):
         gates, cell, bent, h = _lstm_cell(z, _traced_product(h, recurrent, not packed), c, scales)
         return [h, cell], [gates, cell, bent, h]
 
-    _, (gates, cells, bent, h) = control_flow.staged.array_loop("lstm", step, states, [z], spare=(0,))
-    c, h = [np.concatenate([first[None], rest]) for first, rest in zip(states[::-1], (cells, h), strict=True)]
+    _, (gates, c, bent, h) = control_flow.staged.array_loop("lstm", step, states, [z], spare=(0,), begun={1: 1, 3: 0})
     return h, gates, c, bent
 
 
