@@ -9,6 +9,9 @@ from cases.builders import normal
 
 import eagerdl as edl
 from eagerdl.errors import ArgumentError, DTypeError, ShapeError
+from eagerdl.jit import split_loops
+from eagerdl.kernels import threads
+from eagerdl.machine import pool
 from eagerdl.nn.layer import get_mask, set_mask
 from eagerdl.ops import recurrent
 from eagerdl.tree import flatten
@@ -105,11 +108,12 @@ LARGE = {
 }
 
 
+@pytest.mark.parametrize("batch", [5, 64])
 @pytest.mark.parametrize("masked", [False, True])
 @pytest.mark.parametrize("make", LARGE.values(), ids=LARGE)
-def test_large_kernels_are_packed_which_changes_rounding_only(make, masked, monkeypatch):
-    layer, x = make(), edl.constant(normal(5, 6, 4).astype("float32"))
-    mask = edl.constant(np.arange(30).reshape(5, 6) % 4 > 0) if masked else None
+def test_large_kernels_are_packed_which_changes_rounding_only(make, masked, batch, monkeypatch):
+    layer, x = make(), edl.constant(normal(batch, 6, 4).astype("float32"))
+    mask = edl.constant(np.arange(6 * batch).reshape(batch, 6) % 4 > 0) if masked else None
     layer(x)
     packed = []
     factor = recurrent.products.Factor
@@ -126,7 +130,30 @@ def test_large_kernels_are_packed_which_changes_rounding_only(make, masked, monk
     assert_equal(compiled(x), found)
     assert_equal(compiled(x), found)
     monkeypatch.setattr(recurrent, "is_packed", lambda *_: False)
-    assert_close(step(x), found, rtol=1e-4, atol=1e-4)
+    assert_close(step(x), found, rtol=1e-4, atol=1e-3)
+
+
+def test_each_thread_goes_through_all_steps_of_its_examples(monkeypatch):
+    if pool.pool() is None or threads.cores() > 8:
+        pytest.skip("needs some threads, and as many examples for each as a part has")
+    made, init = [], split_loops.SplitLoop.__init__
+    monkeypatch.setattr(split_loops.SplitLoop, "__init__", lambda self, *rest: made.append(self) or init(self, *rest))
+    layer = L.LSTM(256, return_sequences=True)
+    x, again = [edl.constant(normal(64, 9, 4, salt=salt).astype("float32")) for salt in (1, 2)]
+    layer(x)
+
+    def step(x):
+        with edl.GradientTape() as tape:
+            tape.watch(x)
+            loss = edl.sum(layer(x) ** 2)
+        return [loss, *tape.gradient(loss, [x, *layer.trainable_variables])]
+
+    compiled = edl.function(step)
+    for one in (x, again, x):
+        assert_equal(compiled(one), step(one))
+    assert len(made) == 2  # forward and back
+    layer.set_weights([w * 0.5 for w in layer.get_weights()])
+    assert_equal(compiled(x), step(x))
 
 
 def test_the_plain_layers_use_the_fused_op_and_others_the_loop(monkeypatch):

@@ -25,12 +25,15 @@ from eagerdl.jit.running import current
 from eagerdl.jit.stacks import unstacked
 from eagerdl.jit.trace import Trace
 from eagerdl.jit.traced import Traced, call, examples
+from eagerdl.kernels import threads
 from eagerdl.ops import control_flow
 from eagerdl.ops.conversion import convert_to_tensor
 from eagerdl.ops.logic import logical_not
 from eagerdl.tensor import Tensor, from_array
 from eagerdl.tree import flatten
 from eagerdl.variable import Variable
+
+FEWEST = 8  # examples that make a part of a loop
 
 
 def now():
@@ -256,7 +259,7 @@ def run_loop(where, function, carried, along, n, reverse=False, flag=None):
     return _RunningLoop(where, step, carried, along, n, reverse, flag).run(gradient)
 
 
-def array_loop(where, function, carried, along, reverse=False, spare=(), begun=None):
+def array_loop(where, function, carried, along, reverse=False, spare=(), begun=None, each=False):
     """A loop over arrays of the trace under way, for forwards of ops that run step by step.
 
     Args:
@@ -266,13 +269,28 @@ def array_loop(where, function, carried, along, reverse=False, spare=(), begun=N
         reverse: whether to begin at the end.
         spare: which of `along` hold nothing that is needed afterwards, so that collected rows may take the place of theirs.
         begun: see `loops.Loop`.
+        each: whether examples, the first axis of what is carried and of rows, do not depend on each other.
 
     Returns:
         The last carried arrays, and the collected ones.
     """
+    first = [as_array(examples(x)) for x in carried]
+    rows = [as_array(examples(x)[-1 if reverse else 0]) for x in along]
+    graph, outside = _array_body(where, function, first, rows)
+    part, count = None, threads.cores()
+    if each and len(first[0]) % count == 0 and len(first[0]) >= FEWEST * count > FEWEST:
+        size = len(first[0]) // count
+        part, same = _array_body(where, function, *[[x[:size] for x in arrays] for arrays in (first, rows)])
+        part = part if [*map(id, same)] == [*map(id, outside)] else None
+    loop = Loop(graph, len(carried), len(along), None, reverse, spare=spare, begun=begun, part=part)
+    made = call(loop, (*carried, *along, *outside), {}, LOOP)
+    return made[: len(carried)], made[len(carried) :]
+
+
+def _array_body(where, function, carried, rows):
+    """The graph of a run for examples of arrays, and what it takes from outside."""
     body = Body(where)
-    rows = [as_array(examples(x)[-1 if reverse else 0]).copy() for x in along]
-    inputs = [body.input(example) for example in (*[as_array(examples(x)).copy() for x in carried], *rows)]
+    inputs = [body.input(example.copy()) for example in (*carried, *rows)]
     with body.running():
         new, collected = function(*inputs)
         outputs = [body.encode(x) for x in (*new, *collected)]
@@ -280,12 +298,10 @@ def array_loop(where, function, carried, along, reverse=False, spare=(), begun=N
     graph.outputs = outputs
     rewrite(graph.without_dead_code()).without_dead_code()
     graph.named_values()
-    loop = Loop(graph, len(carried), len(along), None, reverse, spare=spare, begun=begun)
     outside = [one for one, _ in body.captured.values()]
     body.close()
     body.captured = {}
-    made = call(loop, (*carried, *along, *outside), {}, LOOP)
-    return made[: len(carried)], made[len(carried) :]
+    return graph, outside
 
 
 class _RunningLoop:

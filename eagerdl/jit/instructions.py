@@ -36,6 +36,7 @@ class Body(Program, Instructions):
         renewed: carried value -> the value that takes its place in the next run.
         collected: the values that are kept of each run.
         same: the values that are the same in each run.
+        threads: whether its steps may be done by several threads.
 
     Attributes:
         inside: value -> what it is a part of, and the place of its memory there, as an index.
@@ -47,12 +48,12 @@ class Body(Program, Instructions):
         NotDriven: if a call has no instructions.
     """
 
-    def __init__(self, graph, renewed, collected, same, spare=()):
+    def __init__(self, graph, renewed, collected, same, spare=(), threads=True):
         self.renewed, self.collected, self.same, self.spare = renewed, collected, {*same, *graph.constants}, spare
         if graph.variables or any(not is_dense(value) for value in (*graph.inputs, *graph.outputs)):
             raise NotDriven
         self.inside = {}
-        super().__init__(graph, threads=pool.pool() is not None)
+        super().__init__(graph, threads=threads and pool.pool() is not None)
 
     # -- parts that are written where they belong ---------------------------------------------------
 
@@ -398,7 +399,7 @@ def _by_tiles(body, a, b, out, ways, pieces):
         mine.append(instruction(KERNEL, compiler.kernel(products.PACK).run.place, body.table([packed, b, *steps])))
         b = None, packed
     run, tables = compiler.kernel(products.source(ways)).run.place, []
-    for mine, first, last in products.shares_of(rows, n, products.parts(rows, k, n)):
+    for mine, first, last in products.shares_of(rows, n, products.parts(rows, k, n) if body.threads else 1):
         rest = 0 if whole else np.empty((rows, products.width()), np.float32)
         words = products.words(z[mine], x[mine], b[1], rest, pieces, first, last)
         words[products.OUT], words[products.LEFT], words[products.RIGHT] = (out[0], z[mine]), (a[0], x[mine]), b

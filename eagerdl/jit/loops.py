@@ -7,6 +7,7 @@ place run step by step instead. Loops over single numbers are kernels of their o
 """
 
 import contextlib
+import copy
 import sys
 import threading
 import weakref
@@ -15,7 +16,7 @@ import numpy as np
 
 from eagerdl import devices
 from eagerdl.autograd.dispatch import as_array
-from eagerdl.jit import copies, driver
+from eagerdl.jit import copies, driver, split_loops
 from eagerdl.jit.driver import CAREFUL, DONE, NotDriven
 from eagerdl.jit.fuse import is_dense
 from eagerdl.jit.instructions import Body
@@ -25,7 +26,7 @@ from eagerdl.jit.programs import program_for
 from eagerdl.jit.scalar_loops import CHUNK, ScalarLoop
 from eagerdl.jit.scalar_sources import NotScalar
 from eagerdl.jit.stacks import carried_apart
-from eagerdl.machine import compiler, native
+from eagerdl.machine import compiler, native, pool
 
 SMALL = 64  # calls in a body, above which to prepare a call takes little of its time
 ALONE = 3  # references to an array that nobody else holds: the dictionary, a local name, the question
@@ -53,6 +54,7 @@ class Loop:
         spare: which of the arrays that it runs along may be overwritten by `in_place`.
         begun: number of a collected value -> that of the carried value that it is, where its rows are to begin with what came
             in. Not in reverse.
+        part: the graph of some of the examples, the first axis of what is carried and of rows, that do not depend on the others.
 
     Attributes:
         over: for collected values that `in_place` leaves in the memory of an array the number of that array, of those along.
@@ -63,8 +65,9 @@ class Loop:
 
     __name__ = "loop"
 
-    def __init__(self, graph, carried, along, length, reverse=False, flag=None, spare=(), begun=None):
+    def __init__(self, graph, carried, along, length, reverse=False, flag=None, spare=(), begun=None, part=None):
         self.graph, self.carried, self.along, self.spare, self.begun = graph, carried, along, spare, begun or {}
+        self.part = part
         self.length, self.reverse, self.flag = length, reverse, flag
         self.acts = graph.acts()
         self.lock = threading.Lock()
@@ -88,7 +91,15 @@ class Loop:
         if not self.begun:
             with contextlib.suppress(NotScalar):
                 return ScalarLoop(self)
-        return Driven(self, apart)
+        whole = Driven(self, apart)
+        if self.part is not None and apart and whole.shares_steps():
+            count = self.graph.inputs[0].shape[0] // self.part.inputs[0].shape[0]
+            loop = copy.copy(self)
+            loop.graph = self.part
+            members = [Driven(loop, apart, threads=False) for _ in range(count)]
+            if split_loops.fits(whole, members):
+                return split_loops.SplitLoop(self, whole, members)
+        return whole
 
     def nested(self, body, node):
         """This loop as an instruction of the body of another one; gives what has to be kept alive."""
@@ -99,7 +110,13 @@ class Loop:
     def placed(self, node, arrays):
         """This loop, called by `node` in a program with arrays that stand still, as a PlacedLoop; None if it cannot be one."""
         driven = self.driven
-        if driven is None or driven.parts is not None or driven.over or len(self.graph.nodes) > SMALL:
+        if (
+            driven is None
+            or isinstance(driven, split_loops.SplitLoop)
+            or driven.parts is not None
+            or driven.over
+            or len(self.graph.nodes) > SMALL
+        ):
             return None
         try:
             return PlacedLoop(node, arrays)
@@ -166,7 +183,7 @@ class Driven:
         NotDriven: if its body cannot be a list of instructions.
     """
 
-    def __init__(self, loop, apart=True):
+    def __init__(self, loop, apart=True, threads=True):
         self.loop, self.reverse = loop, loop.reverse
         graph, carried, along, self.flag, self.parts = loop.graph, loop.carried, loop.along, loop.flag, None
         if apart:
@@ -177,7 +194,7 @@ class Driven:
         self.news, self.collected = graph.outputs[:carried], graph.outputs[carried:]
         renewed = {old: new for old, new in zip(self.carried, self.news) if new is not old}
         spare = [self.rows[i] for i in loop.spare] if self.parts is None and apart else []
-        self.body = Body(graph, renewed, self.collected, self.same, spare)
+        self.body = Body(graph, renewed, self.collected, self.same, spare, threads)
         self.may_fail = any(words[0] == CAREFUL for words in self.body.code)
         self.over = {self.collected.index(new): self.rows.index(row) for new, row in self.body.over.items()}
         self._find_chains(renewed)
@@ -192,6 +209,11 @@ class Driven:
         self.last = {}  # the arrays of collected rows of the last call
         self.made = 0  # how many were made
         self.table_before = None
+
+    def shares_steps(self):
+        """True if steps of a run are done by several threads."""
+        team = pool.pool()
+        return team is not None and any(words[1] == team.together.place for words in self.body.code)
 
     # -- what is copied, and what is written where it belongs ---------------------------------------
 
@@ -305,11 +327,21 @@ class Driven:
 
     # -- running --------------------------------------------------------------------------------------
 
-    def table(self, n, along, collected):
-        """The driver's Table: that of the last call, if its arrays were these."""
-        found = self.table_before
-        if found is None or not found.fits(n, along, self.made):
-            found = self.table_before = Table(n, along, self.made, *self._new_table(n, along, collected))
+    def table(self, n, along, collected, made=None, mine=None):
+        """The driver's Table: that of the last call, if its arrays were these.
+
+        Args:
+            n, along: the number of runs, and the arrays that it runs along.
+            collected: arrays for what it collects.
+            made: how many of these were made so far.
+            mine: the examples that it goes through, a slice; None for all.
+        """
+        found, made = self.table_before, self.made if made is None else made
+        if found is None or not found.fits(n, along, made):
+            arrays = (
+                [along, collected] if mine is None else [[one[:, mine] for one in part] for part in (along, collected)]
+            )
+            found = self.table_before = Table(n, along, made, *self._new_table(n, *arrays))
         return found
 
     def _new_table(self, n, along, collected):
@@ -343,11 +375,11 @@ class Driven:
             self.made += 1
         return found
 
-    def _begin(self, rooms, n):
+    def begin_of(self, rooms, n):
         """Where the first values of what is carried go."""
         return self._carried_in(rooms, n if self.reverse else 0)
 
-    def _end(self, rooms, n):
+    def end_of(self, rooms, n):
         """Where the last values of what is carried are."""
         return self._carried_in(rooms, 0 if self.reverse else n)
 
@@ -357,7 +389,7 @@ class Driven:
             rooms[self.chains[old]][row, ...] if old in self.chains else self.body.arrays[old] for old in self.carried
         ]
 
-    def _rows_of(self, rooms, n):
+    def rows_of(self, rooms, n):
         """The collected rows without those that are only carried."""
         found = []
         for place, room in enumerate(rooms):
@@ -373,19 +405,16 @@ class Driven:
         if self.parts is not None:
             arrays = self.parts.taken(arrays)
         body, count = self.body, self.count
-        carried, along = arrays[:count], [*map(self._row_by_row, arrays[count : count + self.along], range(self.along))]
+        carried, along = arrays[:count], self.along_of(arrays, in_place)
         for value, array in zip(self.same, arrays[count + self.along :]):
-            self._read_where_it_lies(value, array)
+            self.read_where_it_lies(value, array)
         if body.before:
             self.run(native.address(self.begin))
         n = self._runs(along)
-        for number in self.over.values():
-            if not in_place or along[number] is not arrays[count + number]:
-                along[number] = along[number].copy()
         rooms = self.rooms(n)
         for place, number in self.over.items():
             rooms[place] = along[number]
-        for place, array in zip(self._begin(rooms, n), carried):
+        for place, array in zip(self.begin_of(rooms, n), carried):
             np.copyto(place, array)
         pieces = []
         while True:
@@ -395,14 +424,14 @@ class Driven:
             if done < 0:
                 return None
             if self.flag is None:
-                collected = self._rows_of(rooms, n)
+                collected = self.rows_of(rooms, n)
                 break
             pieces.append([one[:done] for one in rooms])
             if done < n or self.loop.length is not None:
                 collected = pieces[0] if len(pieces) == 1 else [np.concatenate(column) for column in zip(*pieces)]
                 break
             rooms = self.rooms(n)
-        made = [*[one.copy() for one in self._end(rooms, n)], *collected]
+        made = [*[one.copy() for one in self.end_of(rooms, n)], *collected]
         if self.parts is not None:
             made = self.parts.given(made, lambda shape, dtype, i: self._room(shape, dtype, (i,)))
         for place, index in self.loop.begun.items():
@@ -410,7 +439,15 @@ class Driven:
                 made[self.loop.carried + place] = np.concatenate([given[index][None], made[self.loop.carried + place]])
         return made
 
-    def _read_where_it_lies(self, value, array):
+    def along_of(self, arrays, in_place):
+        """What the loop runs along, so that it can be run along and written to."""
+        along = [*map(self._row_by_row, arrays[self.count : self.count + self.along], range(self.along))]
+        for number in self.over.values():
+            if not in_place or along[number] is not arrays[self.count + number]:
+                along[number] = along[number].copy()
+        return along
+
+    def read_where_it_lies(self, value, array):
         """Lets the body read what stays the same where it is given; a copy of it, where it lies in another way."""
         mine = self.body.arrays[value]
         if not (array.flags.c_contiguous and array.flags.aligned):
@@ -452,7 +489,7 @@ class Driven:
             raise NotDriven
         n = self._runs([array for _, array in along])
         self.kept = rooms = self.rooms(n)
-        for place, value in zip(self._begin(rooms, n), values[:count]):
+        for place, value in zip(self.begin_of(rooms, n), values[:count]):
             outer.copy((None, place), outer.place(value))
         self._lend(outer, values[count + self.along :])
         table, moves = self._new_table(n, [array for _, array in along], rooms)
@@ -462,7 +499,7 @@ class Driven:
                 outer.addresses.append((moves.reshape(-1), 3 * index + 1, along[which][0]))
         outer.code += self.body.before
         outer.add(CAREFUL, self.run.place, native.address(table), native.address(table) + 8 * DONE)
-        outer.arrays |= zip(node.outputs, [*self._end(rooms, n), *self._rows_of(rooms, n)])
+        outer.arrays |= zip(node.outputs, [*self.end_of(rooms, n), *self.rows_of(rooms, n)])
 
     def _lend(self, outer, values):
         """Lets the body read what stays the same where the outer one has it."""

@@ -262,7 +262,9 @@ def _lstm_forward_traced(z, states, recurrent, scales, bias):
         gates, cell, bent, h = _lstm_cell(z, _traced_product(h, recurrent, not packed), c, scales)
         return [h, cell], [gates, cell, bent, h]
 
-    _, (gates, c, bent, h) = control_flow.staged.array_loop("lstm", step, states, [z], spare=(0,), begun={1: 1, 3: 0})
+    _, (gates, c, bent, h) = control_flow.staged.array_loop(
+        "lstm", step, states, [z], spare=(0,), begun={1: 1, 3: 0}, each=True
+    )
     return h, gates, c, bent
 
 
@@ -274,7 +276,7 @@ def _lstm_backward_traced(saved, h, dh, gout, recurrent, rest):
         return [_traced_product(d, recurrent), dc], [d]
 
     along = [gates, c[:-1], bent] if gout is None else [gates, c[:-1], bent, gout]
-    (dh, dc), (dz,) = control_flow.staged.array_loop("lstm", step, [dh, rest.c], along, reverse=True)
+    (dh, dc), (dz,) = control_flow.staged.array_loop("lstm", step, [dh, rest.c], along, reverse=True, each=True)
     return (dh, dc), dz, dz, np.matmul(_rows(h[:-1]).T, _rows(dz))
 
 
