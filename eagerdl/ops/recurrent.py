@@ -2,7 +2,8 @@
 
 The inputs of all steps are projected by one matrix product, each step is one product with the recurrent kernel and a few
 passes over arrays that were allocated before, and the gradients of the kernels are one product each over all steps. The
-recurrent kernel is packed once for all steps (`Turned`).
+recurrent kernel is packed once for all steps (`Turned`). In a compiled LSTM each step projects its own input, by the same
+products.
 
 They agree with the single steps of `recurrent_steps` to rounding, not to the bit: they add up ``x W + h U + b`` in another
 order, compute the tanh of an LSTM as ``2 / (1 + exp(-2 x)) - 1`` (so that all gates of a step are one call of exp), and work in
@@ -84,9 +85,17 @@ def _activate(gates, scales=-1):
 LARGE = 1 << 14  # elements of a recurrent kernel that is worth packing
 
 
+NEAR = 1 << 17  # elements of a kernel that stays in the cache from step to step
+
+
 def is_packed(matrix, like):
     """Whether a kernel of our own multiplies with a recurrent kernel."""
     return matrix.size >= LARGE and products.serves(matrix, like)
+
+
+def is_stepwise(kernel, x):
+    """Whether inputs are multiplied with their kernel as states are: then a loop may do it step by step."""
+    return kernel.size <= NEAR and is_packed(kernel, x)
 
 
 class Turned:
@@ -252,18 +261,21 @@ def _lstm_backward(saved, h, dh, gout, recurrent, rest):
     return (dh, dc), dz, dz, xp.matmul(_rows(h[:-1]).T, _rows(dz))
 
 
-def _lstm_forward_traced(z, states, recurrent, scales, bias):
+def _lstm_forward_traced(x, kernel, states, recurrent, scales, bias):
     """All states, gates, cells and their tanh, as a loop of the trace under way."""
+    inside = is_stepwise(*control_flow.staged.examples((kernel, x)))  # whether each step projects its own input
+    along = x if inside else _times(np, x, kernel)
     packed = is_packed(*control_flow.staged.examples((recurrent, states[0])))
     recurrent = recurrent if packed else recurrent.T.copy("C")
 
     def step(h, c, z):
+        z = _traced_product(z, kernel, False) if inside else z
         z = z if bias is None else np.add(z, bias)
         gates, cell, bent, h = _lstm_cell(z, _traced_product(h, recurrent, not packed), c, scales)
         return [h, cell], [gates, cell, bent, h]
 
     _, (gates, c, bent, h) = control_flow.staged.array_loop(
-        "lstm", step, states, [z], spare=(0,), begun={1: 1, 3: 0}, each=True
+        "lstm", step, states, [along], spare=() if inside else (0,), begun={1: 1, 3: 0}, each=True
     )
     return h, gates, c, bent
 
@@ -415,6 +427,16 @@ def _rows(x):
     return x.reshape(x.shape[0] * x.shape[1], x.shape[2])
 
 
+def _times(xp, x, kernel):
+    """x (steps, batch, n), kernel (n, m) -> (steps, batch, m)."""
+    rows = _rows(x)
+    if is_stepwise(kernel, rows):
+        out = products.Factor(kernel).times(rows, np.empty((len(rows), kernel.shape[1]), kernel.dtype))
+    else:
+        out = xp.matmul(rows, kernel)
+    return out.reshape(*x.shape[:2], kernel.shape[1])
+
+
 def _work_dtype(dtype):
     """Half precision is computed in float32."""
     return dtypes.float32 if dtype.itemsize == 2 else dtype
@@ -456,16 +478,17 @@ def _recurrent(xs, layout):
     given = _on_arrays(layout.given(xs), xp)
     (steps, batch, _), units = given.x.shape, given.recurrent.shape[0]
     scales = _scales(network, units, given.x.dtype, xp)
-    z, recurrent = xp.matmul(_rows(given.x), given.kernel * scales), given.recurrent * scales
-    z, late, bias = z.reshape(steps, batch, len(scales)), None, given.bias
+    kernel, recurrent = given.kernel * scales, given.recurrent * scales
+    late, bias = None, given.bias
     if bias is not None:
         if network.reset_after:
             late = bias[1, 2 * units :]
             bias = xp.concatenate([bias[0, : 2 * units] + bias[1, : 2 * units], bias[0, 2 * units :]])
         bias = bias * scales
-    if network.traced is not None and given.mask is None and isinstance(z, devices.StandIn):
-        h, *saved = network.traced[0](z, given.states, recurrent, scales, bias)
+    if network.traced is not None and given.mask is None and isinstance(given.x, devices.StandIn):
+        h, *saved = network.traced[0](given.x, kernel, given.states, recurrent, scales, bias)
         return _results(network, h, saved, dtype)
+    z = _times(xp, given.x, kernel)
     if bias is not None:
         z += bias
     h = xp.empty((steps + 1, batch, units), given.x.dtype)
