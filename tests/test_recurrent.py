@@ -13,7 +13,7 @@ from eagerdl.jit import split_loops
 from eagerdl.kernels import threads
 from eagerdl.machine import pool
 from eagerdl.nn.layer import get_mask, set_mask
-from eagerdl.ops import recurrent
+from eagerdl.ops import recurrent_products
 from eagerdl.tree import flatten
 
 L = edl.layers
@@ -116,8 +116,8 @@ def test_large_kernels_are_packed_which_changes_rounding_only(make, masked, batc
     mask = edl.constant(np.arange(6 * batch).reshape(batch, 6) % 4 > 0) if masked else None
     layer(x)
     packed = []
-    factor = recurrent.products.Factor
-    monkeypatch.setattr(recurrent.products, "Factor", lambda b: packed.append(b.shape) or factor(b))
+    factor = recurrent_products.products.Factor
+    monkeypatch.setattr(recurrent_products.products, "Factor", lambda b: packed.append(b.shape) or factor(b))
 
     def step(x):
         with edl.GradientTape() as tape:
@@ -126,10 +126,10 @@ def test_large_kernels_are_packed_which_changes_rounding_only(make, masked, batc
         return [loss, *tape.gradient(loss, [x, *layer.trainable_variables])]
 
     found, compiled = step(x), edl.function(step)
-    assert packed or recurrent.products.shape() is None
+    assert packed or recurrent_products.products.shape() is None
     assert_equal(compiled(x), found)
     assert_equal(compiled(x), found)
-    monkeypatch.setattr(recurrent, "is_packed", lambda *_: False)
+    monkeypatch.setattr(recurrent_products, "is_packed", lambda *_: False)
     assert_close(step(x), found, rtol=1e-4, atol=1e-3)
 
 

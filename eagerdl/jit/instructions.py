@@ -21,7 +21,7 @@ from eagerdl.jit.memory import block
 from eagerdl.jit.program import Program
 from eagerdl.jit.traced import getitem
 from eagerdl.machine import compiler, native, pool, products
-from eagerdl.ops import indexing, recurrent
+from eagerdl.ops import indexing, recurrent_products
 
 FEW_PANELS = 4  # of columns, up to which BLAS spends much of its time on packing the rows that it multiplies
 SHORT = 256  # elements of a row for which calling a loop costs about as much as what it computes
@@ -362,11 +362,11 @@ def _matmul(body, node):
 
 
 def _product_by_rows(body, node):
-    """The product of a recurrent step, as `recurrent.product_by_rows` computes it."""
+    """The product of a recurrent step, as `recurrent_products.product_by_rows` computes it."""
     *given, turned = node.args
     h, (value, matrix), out = [body.place(one) for one in (*given, *node.outputs)]
     turned = matrix if turned else matrix.T
-    if recurrent.is_packed(matrix, h[1]):
+    if recurrent_products.is_packed(matrix, h[1]):
         _by_tiles(body, h, (value, turned.T), out, 1, products.pieces_of(turned.shape[1], products.PIECE))
         return
     made = np.empty(out[1].shape[::-1], out[1].dtype)
@@ -544,6 +544,6 @@ def _put_row(body, given, index, to):
 
 WRITERS = {
     np.matmul: _matmul, np.concatenate: _concatenate, np.stack: _stack, np.reshape: _copy, np.array: _copy, getitem: _gather,
-    recurrent.product_by_rows: _product_by_rows,
+    recurrent_products.product_by_rows: _product_by_rows,
     np.ndarray.argmax: _extreme(">"), np.ndarray.argmin: _extreme("<"), indexing._put.primitive.forward: _put,
 }  # fmt: skip

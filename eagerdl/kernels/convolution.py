@@ -197,6 +197,7 @@ def _by_taps(out, g, kernel, window):
 
 
 def kernel_gradient(x, g, window):
+    """Gives the cotangent of the kernel."""
     xp, groups = devices.module_of(x), window.groups
     channels, filters = x.shape[-1] // groups, g.shape[-1]
     shape = (*window.kernel, channels, filters)

@@ -2,15 +2,15 @@
 
 The inputs of all steps are projected by one matrix product, each step is one product with the recurrent kernel and a few
 passes over arrays that were allocated before, and the gradients of the kernels are one product each over all steps. The
-recurrent kernel is packed once for all steps (`Turned`). In a compiled LSTM each step projects its own input, by the same
-products.
+recurrent kernel is packed once for all steps (`recurrent_products`). In a compiled LSTM each step projects its own input, by
+the same products.
 
 They agree with the single steps of `recurrent_steps` to rounding, not to the bit: they add up ``x W + h U + b`` in another
 order, compute the tanh of an LSTM as ``2 / (1 + exp(-2 x)) - 1`` (so that all gates of a step are one call of exp), and work in
 float32 where the inputs have half precision. In float32 that is an absolute difference of about 1e-7 per step in states
 that are at most 1 in size. Equal calls of the same op give equal bits.
 
-Arrays inside are time-major, (steps, batch, features), so that each step is one block of memory.
+What is done on arrays is in `recurrent_arrays`.
 """
 
 import builtins
@@ -21,8 +21,8 @@ import numpy as np
 from eagerdl import devices, dtypes
 from eagerdl.autograd import Spec, custom, vjp
 from eagerdl.errors import DTypeError, ShapeError
-from eagerdl.machine import products
-from eagerdl.ops import control_flow
+from eagerdl.ops import recurrent_arrays as arrays
+from eagerdl.ops import recurrent_products
 from eagerdl.ops.arithmetic import where
 from eagerdl.ops.conversion import cast, convert_to_tensor
 from eagerdl.ops.creation import zeros
@@ -31,9 +31,6 @@ from eagerdl.ops.recurrent_steps import gru_step, lstm_step, simple_rnn_step
 from eagerdl.ops.shape import expand_dims, stack
 
 __all__ = ["gru", "lstm", "simple_rnn"]
-
-
-# -- all steps, on arrays -----------------------------------------------------------------------
 
 
 class Given(NamedTuple):
@@ -65,314 +62,6 @@ class Layout(NamedTuple):
         return 3 + NETWORKS[self.network].states + self.biased
 
 
-SCALES = {"s": -1.0, "g": -2.0, "t": 1.0}  # of what is before an activation
-
-
-def _scales(network, units, dtype, xp):
-    """By what the projections of each gate are multiplied: exactly, so that it may be done once for all steps, in the kernels."""
-    return xp.repeat(xp.asarray([SCALES[gate] for gate in network.gates], dtype), units)
-
-
-def _activate(gates, scales=-1):
-    """Sigmoid and tanh of z from ``scales * z``, in place: -scales / (1 + exp(scales * z)) + 1 + scales."""
-    np.exp(gates, out=gates)
-    gates += 1
-    np.divide(-scales, gates, out=gates)
-    gates += 1 + scales
-    return gates
-
-
-LARGE = 1 << 14  # elements of a recurrent kernel that is worth packing
-
-
-NEAR = 1 << 17  # elements of a kernel that stays in the cache from step to step
-
-
-def is_packed(matrix, like):
-    """Whether a kernel of our own multiplies with a recurrent kernel."""
-    return matrix.size >= LARGE and products.serves(matrix, like)
-
-
-def is_stepwise(kernel, x):
-    """Whether inputs are multiplied with their kernel as states are: then a loop may do it step by step."""
-    return kernel.size <= NEAR and is_packed(kernel, x)
-
-
-class Turned:
-    """A matrix (m, n) with which many h (b, n) are multiplied: h turned^T (b, m).
-
-    By a kernel that packs it once if it is large, or by BLAS, which is fastest if it computes the transposed product.
-
-    Args:
-        xp: NumPy or CuPy.
-        matrix: the matrix.
-        like: the first h.
-    """
-
-    def __init__(self, xp, matrix, like):
-        self.xp, self.matrix, self.rows = xp, matrix, len(like)
-        self.factor = products.Factor(matrix.T) if is_packed(matrix, like) else None
-
-    def room(self, n=None):
-        """An array (b, n), by default (b, m), of a layout in which products can be stored."""
-        n, dtype = len(self.matrix) if n is None else n, self.matrix.dtype
-        return self.xp.empty((n, self.rows), dtype).T if self.factor is None else np.empty((self.rows, n), dtype)
-
-    def stored(self, x):
-        """A copy of x in such an array."""
-        room = self.room(x.shape[1])
-        room[...] = x
-        return room
-
-    def product(self, h, out):
-        """h turned^T, in `out`."""
-        if self.factor is not None:
-            return self.factor.times(h, out)
-        self.xp.matmul(self.matrix, h.T, out=out.T)
-        return out
-
-
-def product_by_rows(h, matrix, turned=True):
-    """h (b, n), matrix (m, n), or else (n, m) -> (b, m), by rows, for traces: compiled loops have instructions for it."""
-    made = Turned(devices.module_of(h), matrix if turned else matrix.T, h)
-    return made.xp.ascontiguousarray(made.product(h, made.room()))
-
-
-def _traced_product(h, matrix, turned=True):
-    return control_flow.staged.call(product_by_rows, (h, matrix, turned), {})
-
-
-def _slope(gates, out, where_tanh):
-    """The derivatives of all activations from their values: s - s s of sigmoids, 1 - g g of the part `where_tanh`."""
-    np.multiply(gates, gates, out=out)
-    start, stop = where_tanh
-    if start:
-        np.subtract(gates[:, :start], out[:, :start], out=out[:, :start])
-    if stop < gates.shape[1]:
-        np.subtract(gates[:, stop:], out[:, stop:], out=out[:, stop:])
-    np.subtract(1, out[:, start:stop], out=out[:, start:stop])
-
-
-def _hold(xp, new, old, masked):
-    """Where `masked`, `new` is what it was before."""
-    if masked is not None:
-        xp.copyto(new, old, where=masked)
-
-
-def _simple_rnn_forward(z, h, turned, rest):
-    xp, masked = rest.xp, rest.masked
-    turned = Turned(xp, turned, h[0])
-    room = turned.room()
-    for t in builtins.range(len(z)):
-        np.add(turned.product(h[t], room), z[t], out=h[t + 1])
-        np.tanh(h[t + 1], out=h[t + 1])
-        if masked is not None:
-            z[t] = h[t + 1]  # the activation before it gives way to the state
-            _hold(xp, h[t + 1], h[t], masked[t])
-    return (z,) if masked is not None else (h[1:],)
-
-
-def _simple_rnn_backward(saved, h, dh, gout, recurrent, rest):
-    xp, masked = rest.xp, rest.masked
-    (values,) = saved
-    dz = xp.empty(values.shape, values.dtype)
-    turned = Turned(xp, recurrent, dh)
-    dh = turned.stored(dh)
-    for t in builtins.range(len(values) - 1, -1, -1):
-        if gout is not None:
-            dh += gout[t]
-        d = dz[t]
-        _slope(values[t], d, (0, d.shape[1]))
-        d *= dh
-        before = None if masked is None else dh.copy()
-        if masked is not None:
-            xp.copyto(d, 0, where=masked[t])
-        turned.product(d, dh)
-        if masked is not None:
-            _hold(xp, dh, before, masked[t])
-    return (dh,), dz, dz, xp.matmul(_rows(h[:-1]).T, _rows(dz))
-
-
-def _lstm_cell(z, room, c, scales, gates=None, cell=None, bent=None, h=None, part=None):
-    """The gates, the cell, its tanh and the state after a step, from z + room and the cell before; into arrays where given."""
-    u = c.shape[-1]
-    gates = _activate(np.add(z, room, out=gates), scales)
-    cell = np.multiply(gates[:, u : 2 * u], c, out=cell)
-    cell += np.multiply(gates[:, :u], gates[:, 2 * u : 3 * u], out=part)
-    bent = _activate(np.multiply(cell, SCALES["g"], out=bent), SCALES["g"])
-    return gates, cell, bent, np.multiply(gates[:, 3 * u :], bent, out=h)
-
-
-def _lstm_cell_back(gates, c, bent, dh, dc, d=None, part=None, other=None, new=None):
-    """The cotangents of z and of the cell before a step, from those after it; into `d` and `new` where given."""
-    u = c.shape[-1]
-    places = [None if d is None else d[:, i * u : (i + 1) * u] for i in builtins.range(4)]
-    i, f, g, o = [gates[:, k * u : (k + 1) * u] for k in builtins.range(4)]
-    squares = np.multiply(gates, gates, out=d)
-    di, df, dg, do = [squares[:, k * u : (k + 1) * u] for k in builtins.range(4)]
-    di, df = np.subtract(i, di, out=places[0]), np.subtract(f, df, out=places[1])
-    dg, do = np.subtract(1, dg, out=places[2]), np.subtract(o, do, out=places[3])
-    to_bent = np.multiply(dh, o, out=part)
-    other = np.multiply(bent, bent, out=other)
-    other = np.subtract(1, other, out=other)
-    other *= to_bent
-    dc = np.add(dc, other, out=new)
-    do = np.multiply(do, np.multiply(dh, bent, out=part), out=places[3])
-    di = np.multiply(di, np.multiply(dc, g, out=part), out=places[0])
-    df = np.multiply(df, np.multiply(dc, c, out=part), out=places[1])
-    dg = np.multiply(dg, np.multiply(dc, i, out=part), out=places[2])
-    dc = np.multiply(dc, f, out=new)
-    return np.concatenate([di, df, dg, do], 1) if d is None else d, dc
-
-
-def _lstm_forward(z, h, turned, rest):
-    xp, masked, u = rest.xp, rest.masked, h.shape[2]
-    c, bent = xp.empty(h.shape, h.dtype), xp.empty(z.shape[:2] + (u,), h.dtype)  # bent: tanh(c)
-    c[0] = rest.c
-    turned = Turned(xp, turned, h[0])
-    room, part = turned.room(), xp.empty(h.shape[1:], h.dtype)
-    for t in builtins.range(len(z)):
-        turned.product(h[t], room)
-        _lstm_cell(z[t], room, c[t], rest.scales, z[t], c[t + 1], bent[t], h[t + 1], part)
-        if masked is not None:
-            _hold(xp, c[t + 1], c[t], masked[t])
-            _hold(xp, h[t + 1], h[t], masked[t])
-    return z, c, bent
-
-
-def _lstm_backward(saved, h, dh, gout, recurrent, rest):
-    z, c, bent = saved
-    xp, masked, dc = rest.xp, rest.masked, rest.c
-    dz = xp.empty(z.shape, z.dtype)
-    turned = Turned(xp, recurrent, dh)
-    dh, part, other = turned.stored(dh), xp.empty(dh.shape, dh.dtype), xp.empty(dh.shape, dh.dtype)
-    for t in builtins.range(len(z) - 1, -1, -1):
-        gates, d = z[t], dz[t]
-        if gout is not None:
-            dh += gout[t]
-        before = None if masked is None else (dh.copy(), dc.copy())
-        _lstm_cell_back(gates, c[t], bent[t], dh, dc, d, part, other, dc)
-        if masked is not None:
-            xp.copyto(d, 0, where=masked[t])
-        turned.product(d, dh)
-        if masked is not None:
-            _hold(xp, dh, before[0], masked[t])
-            _hold(xp, dc, before[1], masked[t])
-    return (dh, dc), dz, dz, xp.matmul(_rows(h[:-1]).T, _rows(dz))
-
-
-def _lstm_forward_traced(x, kernel, states, recurrent, scales, bias):
-    """All states, gates, cells and their tanh, as a loop of the trace under way."""
-    inside = is_stepwise(*control_flow.staged.examples((kernel, x)))  # whether each step projects its own input
-    along = x if inside else _times(np, x, kernel)
-    packed = is_packed(*control_flow.staged.examples((recurrent, states[0])))
-    recurrent = recurrent if packed else recurrent.T.copy("C")
-
-    def step(h, c, z):
-        z = _traced_product(z, kernel, False) if inside else z
-        z = z if bias is None else np.add(z, bias)
-        gates, cell, bent, h = _lstm_cell(z, _traced_product(h, recurrent, not packed), c, scales)
-        return [h, cell], [gates, cell, bent, h]
-
-    _, (gates, c, bent, h) = control_flow.staged.array_loop(
-        "lstm", step, states, [along], spare=() if inside else (0,), begun={1: 1, 3: 0}, each=True
-    )
-    return h, gates, c, bent
-
-
-def _lstm_backward_traced(saved, h, dh, gout, recurrent, rest):
-    gates, c, bent = saved
-
-    def step(dh, dc, gates, c, bent, *gout):
-        d, dc = _lstm_cell_back(gates, c, bent, np.add(dh, gout[0]) if gout else dh, dc)
-        return [_traced_product(d, recurrent), dc], [d]
-
-    along = [gates, c[:-1], bent] if gout is None else [gates, c[:-1], bent, gout]
-    (dh, dc), (dz,) = control_flow.staged.array_loop("lstm", step, [dh, rest.c], along, reverse=True, each=True)
-    return (dh, dc), dz, dz, np.matmul(_rows(h[:-1]).T, _rows(dz))
-
-
-def _gru_forward(z, h, turned, rest):
-    xp, masked, u, after = rest.xp, rest.masked, h.shape[2], rest.network.reset_after
-    inner = xp.empty(z.shape[:2] + (u,), z.dtype)  # h U of the candidate, or the state that was reset
-    last = None if after else Turned(xp, turned[2 * u :], h[0])
-    turned = Turned(xp, turned if after else turned[: 2 * u], h[0])
-    room, part = turned.room(), turned.room(u)
-    for t in builtins.range(len(z)):
-        gates, candidate, out = z[t, :, : 2 * u], z[t, :, 2 * u :], h[t + 1]
-        turned.product(h[t], room)
-        gates += room[:, : 2 * u]
-        _activate(gates)
-        reset = gates[:, u:]
-        if after:
-            if rest.late is None:
-                inner[t] = room[:, 2 * u :]
-            else:
-                np.add(room[:, 2 * u :], rest.late, out=inner[t])
-            np.multiply(reset, inner[t], out=part)
-        else:
-            np.multiply(reset, h[t], out=inner[t])
-            last.product(inner[t], part)
-        candidate += part
-        np.tanh(candidate, out=candidate)
-        np.subtract(h[t], candidate, out=out)
-        out *= gates[:, :u]
-        out += candidate
-        if masked is not None:
-            _hold(xp, out, h[t], masked[t])
-    return z, inner
-
-
-def _gru_backward(saved, h, dh, gout, recurrent, rest):
-    z, inner = saved
-    xp, masked, u, after = rest.xp, rest.masked, h.shape[2], rest.network.reset_after
-    dz = xp.empty(z.shape, z.dtype)
-    dinner = xp.empty(z.shape, z.dtype) if after else dz
-    last = None if after else Turned(xp, recurrent[:, 2 * u :], dh)
-    turned = Turned(xp, recurrent if after else recurrent[:, : 2 * u], dh)
-    dh, part, through = turned.stored(dh), turned.room(u), xp.empty(dh.shape, dh.dtype)
-    for t in builtins.range(len(z) - 1, -1, -1):
-        gates, d = z[t], dz[t]
-        update, reset, candidate = gates[:, :u], gates[:, u : 2 * u], gates[:, 2 * u :]
-        if gout is not None:
-            dh += gout[t]
-        before = None if masked is None else dh.copy()
-        _slope(gates, d, (2 * u, 3 * u))
-        np.subtract(h[t], candidate, out=part)
-        part *= dh
-        d[:, :u] *= part
-        np.multiply(dh, update, out=through)
-        np.subtract(dh, through, out=part)  # to the candidate
-        d[:, 2 * u :] *= part
-        if after:
-            e = dinner[t]
-            np.multiply(d[:, 2 * u :], inner[t], out=part)
-            d[:, u : 2 * u] *= part
-            e[:, : 2 * u] = d[:, : 2 * u]
-            np.multiply(d[:, 2 * u :], reset, out=e[:, 2 * u :])
-            if masked is not None:
-                xp.copyto(d, 0, where=masked[t])
-                xp.copyto(e, 0, where=masked[t])
-            turned.product(e, dh)
-        else:
-            last.product(d[:, 2 * u :], part)  # to the state that was reset
-            through += part * reset
-            part *= h[t]
-            d[:, u : 2 * u] *= part
-            if masked is not None:
-                xp.copyto(d, 0, where=masked[t])
-            turned.product(d[:, : 2 * u], dh)
-        dh += through
-        if masked is not None:
-            _hold(xp, dh, before, masked[t])
-    if after:
-        return (dh,), dz, dinner, xp.matmul(_rows(h[:-1]).T, _rows(dinner))
-    flat = _rows(dz)
-    of_gates = xp.matmul(_rows(h[:-1]).T, flat[:, : 2 * u])
-    of_candidate = xp.matmul(_rows(inner).T, flat[:, 2 * u :])
-    return (dh,), dz, dz, xp.concatenate([of_gates, of_candidate], 1)
-
-
 class Network(NamedTuple):
     """A kind of recurrent network: its gates (keys of SCALES), its states, and how it runs over arrays.
 
@@ -393,19 +82,20 @@ class Network(NamedTuple):
 
 NETWORKS = {
     "simple_rnn": Network(
-        "t", 1, _simple_rnn_forward, _simple_rnn_backward,
+        "t", 1, arrays.simple_rnn_forward, arrays.simple_rnn_backward,
         lambda given, x, states: (simple_rnn_step(x, states[0], given.kernel, given.recurrent, given.bias),),
         lambda t, b, u: ((t, b, u),)),
     "lstm": Network(
-        "ssgs", 2, _lstm_forward, _lstm_backward,
+        "ssgs", 2, arrays.lstm_forward, arrays.lstm_backward,
         lambda given, x, states: lstm_step(x, states[0], states[1], given.kernel, given.recurrent, given.bias),
-        lambda t, b, u: ((t, b, 4 * u), (t + 1, b, u), (t, b, u)), traced=(_lstm_forward_traced, _lstm_backward_traced)),
+        lambda t, b, u: ((t, b, 4 * u), (t + 1, b, u), (t, b, u)),
+        traced=(arrays.lstm_forward_traced, arrays.lstm_backward_traced)),
     "gru": Network(
-        "sst", 1, _gru_forward, _gru_backward,
+        "sst", 1, arrays.gru_forward, arrays.gru_backward,
         lambda given, x, states: (gru_step(x, states[0], given.kernel, given.recurrent, given.bias, False),),
         lambda t, b, u: ((t, b, 3 * u), (t, b, u))),
     "gru_reset_after": Network(
-        "sst", 1, _gru_forward, _gru_backward,
+        "sst", 1, arrays.gru_forward, arrays.gru_backward,
         lambda given, x, states: (gru_step(x, states[0], given.kernel, given.recurrent, given.bias),),
         lambda t, b, u: ((t, b, 3 * u), (t, b, u)), True),
 }  # fmt: skip
@@ -420,21 +110,6 @@ class Rest(NamedTuple):
     c: Any = None  # the cell of an LSTM, or its cotangent
     scales: Any = None
     late: Any = None  # the bias inside the reset of a GRU
-
-
-def _rows(x):
-    """x (steps, batch, n) -> (steps * batch, n)."""
-    return x.reshape(x.shape[0] * x.shape[1], x.shape[2])
-
-
-def _times(xp, x, kernel):
-    """x (steps, batch, n), kernel (n, m) -> (steps, batch, m)."""
-    rows = _rows(x)
-    if is_stepwise(kernel, rows):
-        out = products.Factor(kernel).times(rows, np.empty((len(rows), kernel.shape[1]), kernel.dtype))
-    else:
-        out = xp.matmul(rows, kernel)
-    return out.reshape(*x.shape[:2], kernel.shape[1])
 
 
 def _work_dtype(dtype):
@@ -477,7 +152,7 @@ def _recurrent(xs, layout):
     xp, network, dtype = devices.module_of(xs[0]), NETWORKS[layout.network], xs[0].dtype
     given = _on_arrays(layout.given(xs), xp)
     (steps, batch, _), units = given.x.shape, given.recurrent.shape[0]
-    scales = _scales(network, units, given.x.dtype, xp)
+    scales = arrays.scales(network, units, given.x.dtype, xp)
     kernel, recurrent = given.kernel * scales, given.recurrent * scales
     late, bias = None, given.bias
     if bias is not None:
@@ -488,13 +163,13 @@ def _recurrent(xs, layout):
     if network.traced is not None and given.mask is None and isinstance(given.x, devices.StandIn):
         h, *saved = network.traced[0](given.x, kernel, given.states, recurrent, scales, bias)
         return _results(network, h, saved, dtype)
-    z = _times(xp, given.x, kernel)
+    z = recurrent_products.times(xp, given.x, kernel)
     if bias is not None:
         z += bias
     h = xp.empty((steps + 1, batch, units), given.x.dtype)
     h[0] = given.states[0]
     rest = Rest(xp, network, given.mask, given.states[-1], scales, late)
-    turned = recurrent.T if is_packed(recurrent, h) else recurrent.T.copy("C")
+    turned = recurrent.T if recurrent_products.is_packed(recurrent, h) else recurrent.T.copy("C")
     saved = network.forward(z, h, turned, rest)
     return _results(network, h, saved, dtype)
 
@@ -553,18 +228,22 @@ def _recurrent_grad(xs, layout, there, wanted):
     traced = network.traced is not None and given.mask is None and isinstance(h, devices.StandIn)
     backward = network.traced[1] if traced else network.backward
     states, dz, dinner, of_recurrent = backward(saved, h, ends[0], gout, given.recurrent, rest)
-    flat, results = _rows(dz), []
+    flat, results = recurrent_products.rows_of(dz), []
     if wanted[0]:
         of_x = xp.matmul(flat, given.kernel.T).reshape(given.x.shape)
         results.append(of_x.transpose(1, 0, 2))
     if wanted[1]:
-        results.append(xp.matmul(_rows(given.x).T, flat))
+        results.append(xp.matmul(recurrent_products.rows_of(given.x).T, flat))
     if wanted[2]:
         results.append(of_recurrent)
     results += [one for one, need in zip(states, wanted[3:], strict=False) if need]
     if layout.biased and wanted[-1]:
         of_bias = np.add.reduce(flat, 0)
-        results.append(xp.stack([of_bias, np.add.reduce(_rows(dinner), 0)]) if network.reset_after else of_bias)
+        results.append(
+            xp.stack([of_bias, np.add.reduce(recurrent_products.rows_of(dinner), 0)])
+            if network.reset_after
+            else of_bias
+        )
     likes = [x for x, need in zip(inputs, wanted, strict=False) if need]
     return tuple([one.astype(x.dtype, copy=False) for one, x in zip(results, likes, strict=True)])
 
