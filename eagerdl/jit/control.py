@@ -25,7 +25,6 @@ from eagerdl.jit.running import current
 from eagerdl.jit.stacks import unstacked
 from eagerdl.jit.trace import Trace
 from eagerdl.jit.traced import Traced, call, examples
-from eagerdl.kernels import threads
 from eagerdl.ops import control_flow
 from eagerdl.ops.conversion import convert_to_tensor
 from eagerdl.ops.logic import logical_not
@@ -277,11 +276,16 @@ def array_loop(where, function, carried, along, reverse=False, spare=(), begun=N
     first = [as_array(examples(x)) for x in carried]
     rows = [as_array(examples(x)[-1 if reverse else 0]) for x in along]
     graph, outside = _array_body(where, function, first, rows)
-    part, count = None, threads.cores()
-    if each and len(first[0]) % count == 0 and len(first[0]) >= FEWEST * count > FEWEST:
-        size = len(first[0]) // count
-        part, same = _array_body(where, function, *[[x[:size] for x in arrays] for arrays in (first, rows)])
-        part = part if [*map(id, same)] == [*map(id, outside)] else None
+
+    def part(count):
+        """The graph for a `count`-th of the examples, if that is enough of them, and all they need is theirs or stays the same."""
+        size, rest = divmod(len(first[0]), count)
+        if rest or size < FEWEST:
+            return None
+        found, same = _array_body(where, function, *[[x[:size] for x in arrays] for arrays in (first, rows)])
+        return found if [*map(id, same)] == [*map(id, outside)] else None
+
+    part = part if each else None
     loop = Loop(graph, len(carried), len(along), None, reverse, spare=spare, begun=begun, part=part)
     made = call(loop, (*carried, *along, *outside), {}, LOOP)
     return made[: len(carried)], made[len(carried) :]

@@ -9,7 +9,7 @@ import numpy as np
 from eagerdl.jit import copies
 from eagerdl.jit.fuse import is_dense
 from eagerdl.jit.graph import Value
-from eagerdl.machine import compiler, native, products
+from eagerdl.machine import compiler, native
 
 KERNEL, UFUNC, COPY, CAREFUL, MOVE_1, MOVE_4, MOVE_8 = range(7)
 WORDS = 6  # of an instruction
@@ -81,7 +81,7 @@ class Instructions:
     def table(self, words):
         """Makes the table of a kernel; gives its address."""
         arrays = [word[1] if isinstance(word, tuple) else word for word in words]
-        table = products.addresses(arrays)
+        table = native.table(arrays)
         self.tables += [table, *[one for one in arrays if isinstance(one, np.ndarray)]]
         self.addresses += [
             (table, i, word[0]) for i, word in enumerate(words) if isinstance(word, tuple) and word[0] is not None

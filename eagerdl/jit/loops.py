@@ -54,7 +54,8 @@ class Loop:
         spare: which of the arrays that it runs along may be overwritten by `in_place`.
         begun: number of a collected value -> that of the carried value that it is, where its rows are to begin with what came
             in. Not in reverse.
-        part: the graph of some of the examples, the first axis of what is carried and of rows, that do not depend on the others.
+        part: where examples, the first axis of what is carried and of rows, do not depend on each other, a function that gives the
+            graph for the n-th part of them, or None.
 
     Attributes:
         over: for collected values that `in_place` leaves in the memory of an array the number of that array, of those along.
@@ -72,6 +73,7 @@ class Loop:
         self.acts = graph.acts()
         self.lock = threading.Lock()
         self.driven = None if graph.is_on_gpu() else self._driven()
+        self.part = None  # it holds what was traced
         self.program = program_of(graph) if self.driven is None else self.driven.body
         # What failed half-way runs again, step by step, and needs its arrays as they were.
         self.over = {} if self.driven is None or self.driven.may_fail else self.driven.over
@@ -93,13 +95,17 @@ class Loop:
                 return ScalarLoop(self)
         whole = Driven(self, apart)
         if self.part is not None and apart and whole.shares_steps():
-            count = self.graph.inputs[0].shape[0] // self.part.inputs[0].shape[0]
-            loop = copy.copy(self)
-            loop.graph = self.part
-            members = [Driven(loop, apart, threads=False) for _ in range(count)]
-            if split_loops.fits(whole, members):
-                return split_loops.SplitLoop(self, whole, members)
+            return self._split(whole) or whole
         return whole
+
+    def _split(self, whole):
+        """The loop cut among threads; None if it cannot be."""
+        count, loop = pool.pool().count, copy.copy(self)
+        loop.graph = self.part(count)
+        if loop.graph is None:
+            return None
+        members = [Driven(loop, threads=False) for _ in range(count)]
+        return split_loops.SplitLoop(self, whole, members) if split_loops.fits(whole, members[0]) else None
 
     def nested(self, body, node):
         """This loop as an instruction of the body of another one; gives what has to be kept alive."""

@@ -7,7 +7,7 @@ import time
 
 import numpy as np
 
-from eagerdl.jit import copies, emit, lowering, scattering
+from eagerdl.jit import copies, emit, lowering, scattering, spaces
 from eagerdl.jit.graph import CALL, LOOP, VIEW
 from eagerdl.jit.interpreter import Interpreter, ShapeChanged
 from eagerdl.jit.lines import blame
@@ -249,7 +249,7 @@ class Program(Schedule):
                     patches.append((len(words), value))
             elif kind == "step":
                 operand, group = rest
-                word = emit.step_of(region.shape, operand.steps(operand.value, ndim), source.groups[group])
+                word = spaces.step_of(region.shape, operand.steps(operand.value, ndim), source.groups[group])
             elif kind == "buffer":
                 word = native.address(self.block) + self.buffers[step]
             elif kind == "slot":

@@ -4,10 +4,10 @@ import heapq
 
 import numpy as np
 
-from eagerdl.jit.emit import NotEmitted
 from eagerdl.jit.fuse import FULL, regions_of
 from eagerdl.jit.graph import CALL, ELEMENTWISE, LOOP, REDUCE, VIEW, Value, is_gufunc
 from eagerdl.jit.memory import is_held, pin
+from eagerdl.jit.spaces import NotEmitted
 
 
 class Step:

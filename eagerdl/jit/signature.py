@@ -54,15 +54,8 @@ class Call:
     def __init__(self, where, arguments, changing=()):
         self.arrays, self.tensors, self.tree, self.changing = [], [], arguments, changing
         entries, self.names = [], []
-        for name, x in arguments.items():
-            if x.__class__ is Tensor and x._array.__class__ is np.ndarray:  # the common case, in few steps
-                array = x._array
-                self.arrays.append(array)
-                self.tensors.append(x)
-                self.names.append(name)
-                entries.append((Tensor, array.shape, array.dtype, None if array.flags.c_contiguous else array.strides))
-            else:
-                self._take(where, name, x, entries)
+        for name, value in arguments.items():
+            self._take(where, name, value, entries)
         place = devices.current()
         if place is not devices.CPU:  # where what the function makes will live
             entries.append(place)

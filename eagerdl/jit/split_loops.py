@@ -48,9 +48,8 @@ class SplitLoop:
         return [*map(np.concatenate, zip(*ends)), *whole.rows_of(rooms, n)]
 
 
-def fits(whole, members):
-    """True if the parts of a loop do as the whole does, and if that is something that parts can do."""
-    first = members[0]
+def fits(whole, first):
+    """True if a part of a loop does as the whole does, and if that is something that parts can do."""
     names = ("chains", "direct")
     places = [
         [sorted(getattr(one, name).values()) for name in names] + [one.extra, one.whole, one.over]

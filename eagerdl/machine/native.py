@@ -49,6 +49,11 @@ def address(array):
     return ctypes.c_void_p.from_address(id(array) + HEAD).value
 
 
+def table(words):
+    """The table of a kernel: words as numbers, with its address in the place of each array."""
+    return np.array([address(word) if isinstance(word, np.ndarray) else word for word in words], np.int64)
+
+
 # Where kernels would put a result and an exception; they give neither.
 _nowhere = np.zeros(4, np.int64)
 NOWHERE = _nowhere.ctypes.data

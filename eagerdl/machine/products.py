@@ -19,16 +19,8 @@ from eagerdl.machine import compiler, native, pool, shares
 SHAPES = (("avx512f", (8, 4, 2, 16)), ("fma", (6, 4, 2, 8)))
 PIECE = 384  # terms of the inner axis, whose panel stays in the cache
 MOST_WAYS = 4
-PIECES = (
-    256,
-    320,
-    352,
-    384,
-    448,
-    512,
-    640,
-    768,
-)  # the longest piece of the inner axis, of OpenBLAS' kernels for processors
+# The longest piece of the inner axis, of OpenBLAS' kernels for processors.
+PIECES = (256, 320, 352, 384, 448, 512, 640, 768)
 ROUNDED_TO = (1, 4, 8, 16)  # of what halves of a rest are a multiple
 FEWEST = 2  # rows, and columns: below, BLAS multiplies with a vector
 
@@ -124,7 +116,7 @@ class Factor:
             self.layout, self.tables = layout, []
             for rows, first, last in shares_of(len(a), self.shape[1], parts(len(a), *self.shape)):
                 rest = np.empty((len(a), width()), np.float32)
-                table = addresses(words(out[rows], a[rows], self.packed, rest, self.pieces, first, last))
+                table = native.table(words(out[rows], a[rows], self.packed, rest, self.pieces, first, last))
                 start = 0 if rows.start is None else rows.start
                 self.tables.append((table, start * out.strides[0], start * a.strides[0], rest))
             if len(self.tables) > 1:
@@ -179,21 +171,24 @@ def order(rows, k, n, transposed):
     packed, rest = room(k, n), np.empty((rows, width()), np.float32)
     pack(packed, b)
     for pieces in dict.fromkeys(pieces_of(k, longest, rounded) for longest in PIECES for rounded in ROUNDED_TO):
-        multiply(out, a, packed, rest, pieces, ways())
-        if np.array_equal(out, expected):
+        for some in (slice(shape()[0]), slice(None)):  # a few rows refuse most
+            multiply(out[some], a[some], packed, rest, pieces, ways())
+            if not np.array_equal(out[some], expected[some]):
+                break
+        else:
             return pieces
     return None
 
 
 def pack(packed, b):
     """Packs b into `packed`, which `room` made."""
-    table = addresses(pack_words(packed, b))
+    table = native.table(pack_words(packed, b))
     compiler.kernel(PACK).run(native.address(table))
 
 
 def multiply(out, a, packed, rest, pieces, ways):
     """A whole product in one thread; see `words`."""
-    table = addresses(words(out, a, packed, rest, pieces, 0, panels(out.shape[1])))
+    table = native.table(words(out, a, packed, rest, pieces, 0, panels(out.shape[1])))
     compiler.kernel(source(ways)).run(native.address(table))
 
 
@@ -212,11 +207,6 @@ def pieces_of(k, longest, rounded=1):
 
 
 # -- tables --------------------------------------------------------------------------------------------------
-
-
-def addresses(words):
-    """The words of a table as numbers, with its address in the place of each array."""
-    return np.array([native.address(one) if isinstance(one, np.ndarray) else one for one in words], np.int64)
 
 
 def width():

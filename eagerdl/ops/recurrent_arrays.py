@@ -2,6 +2,11 @@
 trace, too.
 
 Arrays are time-major, (steps, batch, features), so that each step is one block of memory.
+
+A forward gets z, all inputs projected, h (steps + 1, batch, u), of which it fills all but the first, the recurrent kernel `turned`
+(its transpose), and the `recurrent.Rest`; it gives what is saved. A backward gets that, h, the cotangents of the last and of all
+states, and the recurrent kernel; it gives the cotangents of the first states, of z, of what the recurrent kernel was multiplied to,
+and of that kernel.
 """
 
 import builtins
@@ -46,6 +51,7 @@ def _hold(xp, new, old, masked):
 
 
 def simple_rnn_forward(z, h, turned, rest):
+    """All states of a simple recurrent network."""
     xp, masked = rest.xp, rest.masked
     turned = Turned(xp, turned, h[0])
     room = turned.room()
@@ -59,6 +65,7 @@ def simple_rnn_forward(z, h, turned, rest):
 
 
 def simple_rnn_backward(saved, h, dh, gout, recurrent, rest):
+    """Its cotangents."""
     xp, masked = rest.xp, rest.masked
     (values,) = saved
     dz = xp.empty(values.shape, values.dtype)
@@ -112,6 +119,7 @@ def _lstm_cell_back(gates, c, bent, dh, dc, d=None, part=None, other=None, new=N
 
 
 def lstm_forward(z, h, turned, rest):
+    """All gates, cells and states of an LSTM."""
     xp, masked, u = rest.xp, rest.masked, h.shape[2]
     c, bent = xp.empty(h.shape, h.dtype), xp.empty(z.shape[:2] + (u,), h.dtype)  # bent: tanh(c)
     c[0] = rest.c
@@ -127,6 +135,7 @@ def lstm_forward(z, h, turned, rest):
 
 
 def lstm_backward(saved, h, dh, gout, recurrent, rest):
+    """Its cotangents."""
     z, c, bent = saved
     xp, masked, dc = rest.xp, rest.masked, rest.c
     dz = xp.empty(z.shape, z.dtype)
@@ -167,6 +176,7 @@ def lstm_forward_traced(x, kernel, states, recurrent, scales, bias):
 
 
 def lstm_backward_traced(saved, h, dh, gout, recurrent, rest):
+    """Its cotangents, as a loop of the trace under way."""
     gates, c, bent = saved
 
     def step(dh, dc, gates, c, bent, *gout):
@@ -179,6 +189,7 @@ def lstm_backward_traced(saved, h, dh, gout, recurrent, rest):
 
 
 def gru_forward(z, h, turned, rest):
+    """All gates and states of a gated recurrent unit."""
     xp, masked, u, after = rest.xp, rest.masked, h.shape[2], rest.network.reset_after
     inner = xp.empty(z.shape[:2] + (u,), z.dtype)  # h U of the candidate, or the state that was reset
     last = None if after else Turned(xp, turned[2 * u :], h[0])
@@ -210,6 +221,7 @@ def gru_forward(z, h, turned, rest):
 
 
 def gru_backward(saved, h, dh, gout, recurrent, rest):
+    """Its cotangents."""
     z, inner = saved
     xp, masked, u, after = rest.xp, rest.masked, h.shape[2], rest.network.reset_after
     dz = xp.empty(z.shape, z.dtype)

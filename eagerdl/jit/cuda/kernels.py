@@ -14,9 +14,9 @@ from eagerdl.jit import lowering
 from eagerdl.jit.cuda import words
 from eagerdl.jit.cuda.regions import is_column
 from eagerdl.jit.cuda.words import TYPES
-from eagerdl.jit.emit import NotEmitted, Operand, RegionSource, groups_of, step_of
 from eagerdl.jit.fuse import FULL, ROW, is_row_major
 from eagerdl.jit.graph import REDUCE, VIEW, Value
+from eagerdl.jit.spaces import NotEmitted, Operand, RegionSource, groups_of, step_of
 
 ELEMENTS, ROWS, COLUMNS = "elements", "rows", "columns"
 NARROW = 1 << 30  # elements up to which indices are ints

@@ -12,8 +12,8 @@ import numpy as np
 from eagerdl import devices
 from eagerdl.jit import lowering
 from eagerdl.jit.cuda.kernels import ELEMENTS, ROWS, sizes_of
-from eagerdl.jit.emit import step_of
 from eagerdl.jit.memory import array_at, extent
+from eagerdl.jit.spaces import step_of
 from eagerdl.machine.compiler import counts
 
 # Sums and products are those of single ops: none is contracted with the next. Divisions and roots are rounded as IEEE 754 says,
