@@ -58,3 +58,19 @@ def test_slices_without_numbers_do_not_poison_gradients(op):
     assert np.isfinite(g).all()
     assert not g[1].any()
     assert not g[0, 1]
+
+
+@pytest.mark.parametrize("op", [edl.sum, edl.max, edl.min])
+@pytest.mark.parametrize("shape", [(10,), (16, 16), (3, 5, 7), (), (1, 0)])
+@pytest.mark.parametrize("dtype", ["float32", "float64", "int32"])
+def test_reductions_of_everything_are_those_of_all_axes(op, shape, dtype):
+    array = np.random.default_rng(0).normal(0, 9, shape).astype(dtype)
+    axes = tuple(range(len(shape)))
+    if not array.size and op is not edl.sum:
+        with pytest.raises(edl.errors.ArgumentError, match="at least one element"):
+            op(edl.constant(array))
+        return
+    out = op(edl.constant(array))
+    np.testing.assert_array_equal(out, op(edl.Variable(array, trainable=False, dtype=dtype)))
+    np.testing.assert_allclose(out, op(edl.constant(array), axes), rtol=1e-5)
+    assert out.shape == () and out.dtype == dtype

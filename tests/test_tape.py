@@ -456,6 +456,27 @@ def test_what_nobody_can_ask_for_is_freed_while_the_tape_records(no_collector):
     assert tape is not None
 
 
+@pytest.mark.parametrize(
+    "call, held",
+    [
+        (edl.tanh, [type(None)]),  # its rule asks for the result
+        (edl.sum, [tuple]),  # the shape and dtype
+        (lambda x: edl.sum(x, axis=0), [tuple]),
+        (edl.exp, [type(None)]),
+        (edl.sin, [edl.Tensor]),
+        (lambda x: x + x, [tuple, tuple]),
+        (lambda x: x - 2.0, [tuple, float]),
+        (lambda x: x[2:], [tuple]),
+    ],
+)
+def test_a_node_holds_of_an_input_what_rules_ask_for(call, held):
+    x = edl.Variable(np.ones(10))
+    with edl.GradientTape() as tape:
+        y = call(x)
+    assert [type(one) for one in y._node.inputs] == held
+    assert tape.gradient(y, x) is not None
+
+
 @pytest.mark.parametrize("end", ["gradient", "death"])
 def test_a_used_up_or_dead_tape_frees_what_it_saved(no_collector, end):
     x = edl.Variable(np.ones(10))

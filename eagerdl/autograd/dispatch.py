@@ -9,6 +9,7 @@ import contextlib
 import contextvars
 import functools
 import inspect
+import textwrap
 import threading
 import types
 from typing import Any
@@ -16,13 +17,25 @@ from typing import Any
 import numpy as np
 
 from eagerdl import devices
-from eagerdl.autograd.graph import SCALARS, record, record_binary, record_unary
+from eagerdl.autograd.graph import (  # noqa: F401 (BINDER names most of them)
+    RECORD_UNARY,
+    SCALARS,
+    Node,
+    active,
+    admit,
+    held,
+    record,
+    record_binary,
+    record_unary,
+    serials,
+    weak,
+)
 from eagerdl.dtypes import INEXACT_SET, keep  # noqa: F401 (BINDER names it)
 from eagerdl.errors import ArgumentError, DeviceError, DTypeError, TracingError
 from eagerdl.tensor import Tensor, from_array, holds_tensor, new_tensor, to_array
 from eagerdl.variable import Variable
 
-ndarray, generic, asarray = np.ndarray, np.generic, np.asarray
+ndarray, generic, asarray, empty, FLOAT32 = np.ndarray, np.generic, np.asarray, np.empty, np.dtype("float32")
 MISSING = object()
 ON_CPU = {ndarray}  # the types of arrays that live there
 as_a_whole: Any = None  # set by `jit`: how an op runs under tracing whose forward looks at elements
@@ -112,28 +125,45 @@ def bind_unary_with_params(primitive):
     """An op of one tensor and parameters, such as an axis."""
     defaults = (MISSING, *[MISSING if value is inspect.Parameter.empty else value for value in primitive.defaults])
     needed = len(defaults) - defaults[::-1].index(MISSING)  # the tensor, and parameters without a default
-    any_dtype, records = primitive.promote is keep, primitive.pull is not None
-    call = binder_of(len(defaults) - 1, needed)(primitive, primitive.forward, any_dtype, records)
+    make = binder_of(len(defaults) - 1, needed, primitive.defaults if primitive.reduce else None)
+    any_dtype, records, (keeps,) = primitive.promote is keep, primitive.pull is not None, primitive.keeps
+    call = make(primitive, primitive.forward, primitive.reduce, any_dtype, records, keeps, primitive.keeps_out)
     call.__defaults__ = defaults
     return call
 
 
 @functools.cache
-def binder_of(count, needed):
+def binder_of(count, needed, usual):
     """What makes the binder of an op with `count` parameters, of whose arguments the first `needed` have no default.
 
-    It is made from text, because to call with a tuple of unknown length costs more than all the rest of a binder.
+    It is made from text, because to call with a tuple of unknown length costs more than all the rest of a binder, and so that
+    it records without another call.
+
+    Args:
+        count, needed: numbers.
+        usual: of a reduction the defaults of its parameters, each None or a bool: with them `reduce` does the op for float32.
     """
     names = [f"p{i}" for i in range(count)]
     params, last = "".join(f"{name}, " for name in names), ["x", *names][needed - 1]
+    first = ""
+    if usual:
+        as_usual = " and ".join(f"{name} is {value}" for name, value in zip(names, usual, strict=True))
+        first = REDUCTION.format(as_usual=as_usual, record=recording(usual))
+    text = BINDER.format(params=params, last=last, first=first, record=recording(f"({params})"))
     found = {}
-    exec(compile(BINDER.format(params=params, last=last), __file__, "exec"), globals(), found)
+    exec(compile(text, __file__, "exec"), globals(), found)
     return found["bind"]
 
 
+def recording(params):
+    """The statements by which a binder records, with the text of a tuple of parameters."""
+    return textwrap.indent(RECORD_UNARY.format(params=params), 24 * " ").strip()
+
+
 BINDER = """
-def bind(primitive, forward, any_dtype, records):
+def bind(primitive, forward, reduce, any_dtype, records, keeps, keeps_out):
     def call(x, {params}/, *more, **named):
+        {first}
         if named or more or {last} is MISSING:
             x, params = completed(primitive, call.__defaults__, (x, {params}), more, named)
             return call(x, *params)
@@ -149,11 +179,28 @@ def bind(primitive, forward, any_dtype, records):
                     t._array = out if out.__class__ is ndarray else as_array(out)
                     t._node = None
                     if recorders and records and x._node is not None:
-                        record_unary(primitive, t, x, ({params}))
+                        {record}
                     return t
         return general(primitive, (x,), ({params}))
     return call
 """
+
+REDUCTION = """
+        if {as_usual} and x.__class__ is plain_tensor and not named and not more:
+            a = x._array
+            if a.dtype is FLOAT32 and a.__class__ is ndarray:
+                try:
+                    out = reduce(a, None, None, empty((), FLOAT32))
+                except Exception:
+                    out = None
+                if out is not None:
+                    t = new_tensor()
+                    t._array = out
+                    t._node = None
+                    if recorders and x._node is not None:
+                        {record}
+                    return t
+""".strip()
 
 
 def completed(primitive, defaults, args, more, named):

@@ -6,11 +6,12 @@ node is finished, the node is cleared, although its tensor may live on.
 """
 
 import contextvars
-import functools
 import itertools
 import math
 import operator
+import textwrap
 import weakref
+from typing import Any
 
 from eagerdl.arrays import PYTHON_SCALARS
 from eagerdl.dtypes import INEXACT_SET
@@ -44,10 +45,10 @@ class Spec:
 class Node:
     """One recorded op: how a tensor was computed.
 
-    `inputs` holds each input itself where a rule needs its values (a variable as the tensor that it was then), else a Spec of
-    it; numbers as they are. `parents` holds the node of each input that the recording watches, else None. `out` is the
-    array that came out where a rule needs it; for ops with several results a tuple of them, or their number. It holds no
-    tensor that came out, which would be a cycle. Later nodes have higher serial numbers.
+    `inputs` holds each input itself where a rule needs its values (a variable as the tensor that it was then), the pair of its
+    shape and dtype where that is enough, else None; numbers as they are. `parents` holds the node of each input that the
+    recording watches, else None. `out` is the array that came out where a rule needs it; for ops with several results a tuple
+    of them, or their number. It holds no tensor that came out, which would be a cycle. Later nodes have higher serial numbers.
     """
 
     __slots__ = ("__weakref__", "inputs", "out", "params", "parents", "primitive", "recording", "serial")
@@ -71,7 +72,6 @@ class Node:
         return from_array(out, self)
 
 
-new_spec = functools.partial(object.__new__, Spec)
 weak = weakref.ref
 spies = []  # functions that are shown the inputs of ops which were recorded by other tapes than those recording now
 serials = itertools.count(1)
@@ -269,50 +269,54 @@ def admit(node, recording):
     return True
 
 
-def held(x, whole):
-    """What a node holds of an input: as a `whole` the tensor itself, of a variable, which may be assigned, the value now."""
-    if x.__class__ is Tensor:
-        if whole:
-            return x
-    elif x.__class__ in SCALARS:
+def held(x, keeps):
+    """What a node holds of an input of which the primitive `keeps` all (True), the shape and dtype (False), or nothing (None).
+
+    All of a tensor is the tensor itself; of a variable, which may be assigned, it is the value now.
+    """
+    if x.__class__ in SCALARS:
         return x
-    elif whole:
-        now = x._now
-        if now is None:
-            now = x._now = from_array(x._array, x._node)
-        return now
-    array = x._array
-    spec = new_spec()
-    spec.shape = array.shape
-    spec.dtype = array.dtype
-    return spec
-
-
-def record_unary(primitive, out, x, params):
-    """`record` for one input and one result, both plain, where one recording watches: the common case, in few steps."""
-    recording = active()
-    if recording is None:
-        return
-    parent = x._node
-    if (parent.recording is not recording and not admit(parent, recording)) or recording.forward:
-        record(primitive, out, (x,), params)
-        return
-    if not primitive.keeps[0]:  # as `held` gives it
+    if keeps is None:
+        return None
+    if not keeps:
         array = x._array
-        kept = new_spec()
-        kept.shape = array.shape
-        kept.dtype = array.dtype
-    else:
-        kept = x if x.__class__ is Tensor else held(x, True)
-    node = out._node = Node()
+        return array.shape, array.dtype
+    if x.__class__ is Tensor:
+        return x
+    now = x._now
+    if now is None:
+        now = x._now = from_array(x._array, x._node)
+    return now
+
+
+# What `record` does for one input `x`, whose array is `a`, and one result `t`, both plain, where one recording watches: the
+# common case, in few steps. Binders contain it as text, because a call costs a third of it.
+RECORD_UNARY = """
+parent, recording = x._node, active()
+if recording is None or recording.forward or (parent.recording is not recording and not admit(parent, recording)):
+    record(primitive, t, (x,), {params})
+else:
+    node = t._node = Node()
     node.primitive = primitive
-    node.inputs = (kept,)
-    node.params = params
+    if keeps is False:  # as `held` gives it
+        node.inputs = ((a.shape, a.dtype),)
+    else:
+        node.inputs = (None if keeps is None else x if x.__class__ is Tensor else held(x, True),)
+    node.params = {params}
     node.parents = (parent,)
-    node.out = out._array if primitive.keeps_out else None
+    node.out = t._array if keeps_out else None
     node.recording = recording
     node.serial = next(serials)
     recording.nodes.append(weak(node))
+"""
+_RECORD_UNARY = f"""
+def record_unary(primitive, t, x, params):
+    a, (keeps,), keeps_out = x._array, primitive.keeps, primitive.keeps_out
+{textwrap.indent(RECORD_UNARY.format(params="params"), "    ")}
+"""
+_made: dict[str, Any] = {}
+exec(compile(_RECORD_UNARY, __file__, "exec"), globals(), _made)
+record_unary = _made["record_unary"]
 
 
 def record_binary(primitive, out, x1, x2):

@@ -33,11 +33,11 @@ class Primitive:
 
     __slots__ = (
         "body", "call", "defaults", "family", "forward", "infer", "keep_all", "keeps", "keeps_out", "lower", "name",
-        "params", "places", "promote", "pull", "push", "required", "same_dtype", "several", "tensors", "variadic",
+        "params", "places", "promote", "pull", "push", "reduce", "required", "same_dtype", "several", "tensors", "variadic",
     )  # fmt: skip
 
     def __init__(self, family, body, forward, *, tensors=1, infer, promote, several=False, same_dtype=False, lower=None,
-                 variadic=False):  # fmt: skip
+                 variadic=False, reduce=None):  # fmt: skip
         self.family, self.body, self.forward = family, body, forward
         self.name = body.__name__.lstrip("_")
         self.variadic = variadic
@@ -48,10 +48,10 @@ class Primitive:
         self.places = {name: place for place, name in enumerate(self.params)}
         self.required = tuple(place for place, value in enumerate(self.defaults) if value is inspect.Parameter.empty)
         self.infer, self.promote, self.several, self.same_dtype, self.lower = infer, promote, several, same_dtype, lower
+        self.reduce = reduce
         self.pull = self.push = None
-        self.keeps, self.keep_all, self.keeps_out = (False,) * count, False, False
-        if variadic:
-            self.keeps = None
+        # What nodes hold of each input, as `graph.held` takes it; for a variable number of inputs of all of them.
+        self.keeps, self.keep_all, self.keeps_out = None if variadic else (None,) * count, False, False
         if infer is None:
             raise TypeError(f"op {self.name!r} ({family}) lacks its part 'infer'")
         if self.name in REGISTRY:
@@ -119,19 +119,22 @@ class Primitive:
                 plan.append(name)
                 self.keeps_out |= name == "out"
             elif self.variadic and name == self.tensors[0]:
-                plan.append("inputs")
+                plan.append("inputs" if values_wanted else "[*map(as_spec, inputs)]")
                 self.keep_all |= values_wanted
             elif name in self.tensors:
                 index = self.tensors.index(name)
-                plan.append(f"inputs[{index}]")
-                if values_wanted:
-                    self.keeps = tuple(kept or i == index for i, kept in enumerate(self.keeps))
+                plan.append(f"inputs[{index}]" if values_wanted else f"as_spec(inputs[{index}])")
+                self.keep(index, values_wanted)
             elif name in self.params:
                 plan.append(f"params[{self.params.index(name)}]")
             else:
                 raise TypeError(f"op {self.name!r}: its {what} asks for {name!r}; there are g, out, needs, "
                                 f"{', '.join(self.tensors + self.params)}")  # fmt: skip
         return ", ".join(plan)
+
+    def keep(self, index, values):
+        """Notes that a rule needs the values of an input, or its shape and dtype."""
+        self.keeps = tuple([(values or bool(kept)) if i == index else kept for i, kept in enumerate(self.keeps)])
 
     def __repr__(self):
         return f"<Primitive {self.name} ({self.family})>"
@@ -187,7 +190,7 @@ def elementwise(forward, d=None, *, promote=None, dtype=None, tensors=None):
     return define
 
 
-def linear(transpose, *, infer, promote=dtypes.keep, tensors=1, variadic=False):
+def linear(transpose, *, infer, promote=dtypes.keep, tensors=1, variadic=False, reduce=None):
     """Decorates the forward of an op that is linear in all its inputs together.
 
     Args:
@@ -197,10 +200,12 @@ def linear(transpose, *, infer, promote=dtypes.keep, tensors=1, variadic=False):
         promote: the policy by which input dtypes meet.
         tensors: how many leading parameters are tensors.
         variadic: whether the first parameter is a list of tensors.
+        reduce: of a reduction the method of a ufunc that gives the same for float32, with all parameters at their defaults.
     """
 
     def define(body):
-        primitive = Primitive("linear", body, body, tensors=tensors, infer=infer, promote=promote, variadic=variadic)
+        primitive = Primitive("linear", body, body, tensors=tensors, infer=infer, promote=promote, variadic=variadic,
+                              reduce=reduce)  # fmt: skip
         primitive.pull = _pull_of(primitive, transpose, "transpose")
 
         def push(out, inputs, tangents, params):
@@ -245,7 +250,7 @@ def bilinear(left, right, *, infer, promote=dtypes.to_common):
 
 
 def custom(vjp=None, *, infer, jvp=None, promote=dtypes.keep, tensors=1, several=False, lower=None,
-           variadic=False):  # fmt: skip
+           variadic=False, reduce=None):  # fmt: skip
     """Decorates the forward of any other op.
 
     Args:
@@ -260,11 +265,12 @@ def custom(vjp=None, *, infer, jvp=None, promote=dtypes.keep, tensors=1, several
         several: whether forward returns a tuple of results.
         lower: a plain Python kernel for the compiler.
         variadic: whether the first parameter is a list of tensors.
+        reduce: of a reduction the method of a ufunc that gives the same for float32, with all parameters at their defaults.
     """
 
     def define(body):
         primitive = Primitive("custom", body, body, tensors=tensors, infer=infer, promote=promote, several=several, lower=lower,
-                              variadic=variadic)  # fmt: skip
+                              variadic=variadic, reduce=reduce)  # fmt: skip
         if vjp is not None:
             primitive.pull = _pull_of(primitive, vjp, "vjp")
             primitive.push = jvp  # None: forward mode transposes the vjp
@@ -306,10 +312,20 @@ def zeros_like(x):
     return from_array(from_device.zeros(x.shape, x.dtype))
 
 
-def _back(g, slope, x):
-    """The cotangent of the input `x` of an elementwise op: g * slope, with the slope conjugated if complex, as in TF."""
-    g = g * (slope.conj() if isinstance(slope, Tensor) and slope.dtype.kind == "c" else slope)
-    return g if g.shape == x.shape else unbroadcast(g, x)
+def as_spec(held):
+    """What a rule that needs no values gets, of what a node held or of the input itself."""
+    return Spec(*held) if held.__class__ is tuple else held
+
+
+def _times(g, slope):
+    """g * slope, with the slope conjugated if complex, as in TF."""
+    return g * (slope.conj() if isinstance(slope, Tensor) and slope.dtype.kind == "c" else slope)
+
+
+def _summed(g, held):
+    """The cotangent `g` of a result as that of the input that a node `held`, or its shape and dtype: `unbroadcast` if need be."""
+    shape = held[0] if held.__class__ is tuple else held.shape
+    return g if g.shape == shape else unbroadcast(g, as_spec(held))
 
 
 def _elementwise_push(primitive, partials):
@@ -357,9 +373,11 @@ def _term(primitive, rule, i, what):
     slope = f"rule{i}({primitive.asked(rule, what)})" if callable(rule) else rule
     if primitive.family != "elementwise" or rule is None:
         return slope
-    if callable(rule):
-        return f"_back(g, {slope}, inputs[{i}])"
-    return f"unbroadcast({'g' if rule == 1 else '-g' if rule == -1 else f'g * {rule}'}, inputs[{i}])"
+    term = f"_times(g, {slope})" if callable(rule) else {1: "g", -1: "-g"}.get(rule, f"g * {rule}")
+    if len(primitive.tensors) == 1:  # nothing was broadcast
+        return term
+    primitive.keep(i, False)
+    return f"_summed({term}, inputs[{i}])"
 
 
 @functools.cache

@@ -18,7 +18,7 @@ __all__ = [
     "nanmax", "nanmean", "nanmin", "nanprod", "nansum", "prod", "ptp", "sum",
 ]  # fmt: skip
 
-ndarray, add_up, empty, FLOAT32 = np.ndarray, np.add.reduce, np.empty, np.dtype("float32")
+ndarray = np.ndarray
 
 
 # -- what reductions share ----------------------------------------------------------------------
@@ -111,7 +111,7 @@ def _sum_spec(x, axis, keepdims, dtype):
     )
 
 
-@linear(transpose=_spread_sum, infer=_sum_spec)
+@linear(transpose=_spread_sum, infer=_sum_spec, reduce=np.add.reduce)
 def sum(x, axis=None, keepdims=False, dtype=None):
     """x (...) -> (...) without `axis`. The sum; small integers and bools are summed as int32 or uint32.
 
@@ -128,10 +128,6 @@ def sum(x, axis=None, keepdims=False, dtype=None):
         >>> edl.sum([[1.0, 2.0], [3.0, 4.0]], axis=0)
         Tensor(shape=(2,), dtype=float32, [4. 6.])
     """
-    if axis is None and dtype is None and not keepdims and x.__class__ is ndarray:  # the common case, in few steps
-        kind = x.dtype
-        if kind is FLOAT32 or kind not in COMBINED_IN:
-            return add_up(x, None, None, empty((), kind))
     if dtype is not None:
         x = x.astype(dtypes.standardize(dtype, "sum"))
     wider = COMBINED_IN.get(x.dtype)
@@ -266,7 +262,7 @@ def _reduce_extreme(method, ufunc, x, axis, keepdims, initial):
     return ufunc(getattr(x, method)(axis, None, keepdims), x.dtype.type(initial))
 
 
-@custom(vjp=_extreme_vjp, jvp=_extreme_jvp, infer=_extreme_spec("max"))
+@custom(vjp=_extreme_vjp, jvp=_extreme_jvp, infer=_extreme_spec("max"), reduce=np.maximum.reduce)
 def max(x, axis=None, keepdims=False, initial=None):
     """x (...) -> (...) without `axis`. The largest element; NaN if one is. Ties share the gradient.
 
@@ -287,7 +283,7 @@ def max(x, axis=None, keepdims=False, initial=None):
     return _reduce_extreme("max", np.maximum, x, axis, keepdims, initial)
 
 
-@custom(vjp=_extreme_vjp, jvp=_extreme_jvp, infer=_extreme_spec("min"))
+@custom(vjp=_extreme_vjp, jvp=_extreme_jvp, infer=_extreme_spec("min"), reduce=np.minimum.reduce)
 def min(x, axis=None, keepdims=False, initial=None):
     """x (...) -> (...) without `axis`. The smallest element; NaN if one is. Ties share the gradient.
 
