@@ -9,7 +9,6 @@ import contextlib
 import contextvars
 import functools
 import inspect
-import textwrap
 import threading
 import types
 from typing import Any
@@ -17,8 +16,8 @@ from typing import Any
 import numpy as np
 
 from eagerdl import devices
-from eagerdl.autograd.graph import (  # noqa: F401 (BINDER names most of them)
-    RECORD_UNARY,
+from eagerdl.autograd.binders import binder, recorder
+from eagerdl.autograd.graph import (  # noqa: F401 (binders name most of them)
     SCALARS,
     Node,
     active,
@@ -26,17 +25,16 @@ from eagerdl.autograd.graph import (  # noqa: F401 (BINDER names most of them)
     held,
     record,
     record_binary,
-    record_unary,
     serials,
     weak,
 )
-from eagerdl.dtypes import INEXACT_SET, keep  # noqa: F401 (BINDER names it)
+from eagerdl.dtypes import INEXACT_SET, keep  # noqa: F401 (binders name it)
 from eagerdl.errors import ArgumentError, DeviceError, DTypeError, TracingError
 from eagerdl.tensor import Tensor, from_array, holds_tensor, new_tensor, to_array
 from eagerdl.variable import Variable
 
 ndarray, generic, asarray, empty, FLOAT32 = np.ndarray, np.generic, np.asarray, np.empty, np.dtype("float32")
-MISSING = object()
+MISSING, EMPTY = object(), inspect.Parameter.empty
 ON_CPU = {ndarray}  # the types of arrays that live there
 as_a_whole: Any = None  # set by `jit`: how an op runs under tracing whose forward looks at elements
 plain_tensor: Any = Tensor  # the classes that binders take by themselves; none while ops are intercepted
@@ -46,16 +44,13 @@ recorders = []  # one entry per tape that records now, in any thread; while it i
 
 def bind(primitive, body):
     """The public function of `primitive`, with the name, signature and docstring of `body`."""
-    if (
-        primitive.family in ("elementwise", "bilinear")
-        and not primitive.params
-        and primitive.tensors in (("x",), ("x1", "x2"))
-    ):
-        call = bind_unary(primitive) if len(primitive.tensors) == 1 else bind_binary(primitive)
-    elif len(primitive.tensors) == 1 and not primitive.variadic and not primitive.several:
-        call = bind_unary_with_params(primitive)
+    operator = primitive.family in ("elementwise", "bilinear") and not primitive.params
+    if operator and primitive.tensors == ("x",):
+        call = bind_unary(primitive)
+    elif operator and primitive.tensors == ("x1", "x2"):
+        call = bind_binary(primitive)
     else:
-        call = bind_general(primitive)
+        call = bind_with_names(primitive)
     functools.update_wrapper(call, body)
     call.primitive = primitive
     return call
@@ -121,118 +116,40 @@ def bind_binary(primitive):
     return call
 
 
-def bind_unary_with_params(primitive):
-    """An op of one tensor and parameters, such as an axis."""
-    defaults = (MISSING, *[MISSING if value is inspect.Parameter.empty else value for value in primitive.defaults])
-    needed = len(defaults) - defaults[::-1].index(MISSING)  # the tensor, and parameters without a default
-    make = binder_of(len(defaults) - 1, needed, primitive.defaults if primitive.reduce else None)
-    any_dtype, records, (keeps,) = primitive.promote is keep, primitive.pull is not None, primitive.keeps
-    call = make(primitive, primitive.forward, primitive.reduce, any_dtype, records, keeps, primitive.keeps_out)
+def bind_with_names(primitive):
+    """Any other op: with parameters, such as an axis, or more tensors, or several results."""
+    tensors, params, variadic = primitive.tensors, primitive.params, primitive.variadic
+    defaults = (MISSING,) * len(tensors) + tuple([MISSING if one is EMPTY else one for one in primitive.defaults])
+    needed = len(defaults) - defaults[::-1].index(MISSING)
+    plain = len(tensors) == 1 and not variadic and not primitive.several
+    usual = primitive.defaults if primitive.reduce else None
+    keeps = primitive.keeps[0] if plain else None
+    call = compiled(binder(len(tensors), len(params), needed, plain, variadic, usual), "bind")(
+        primitive, primitive.forward, primitive.reduce, primitive.promote, primitive.promote is keep,
+        primitive.pull is not None, keeps, primitive.keeps_out,
+    )  # fmt: skip
+    names = call.__code__.co_varnames
+    call.__code__ = call.__code__.replace(co_varnames=(*tensors, *params, *names[len(defaults) :]))
     call.__defaults__ = defaults
     return call
 
 
 @functools.cache
-def binder_of(count, needed, usual):
-    """What makes the binder of an op with `count` parameters, of whose arguments the first `needed` have no default.
-
-    It is made from text, because to call with a tuple of unknown length costs more than all the rest of a binder, and so that
-    it records without another call.
-
-    Args:
-        count, needed: numbers.
-        usual: of a reduction the defaults of its parameters, each None or a bool: with them `reduce` does the op for float32.
-    """
-    names = [f"p{i}" for i in range(count)]
-    params, last = "".join(f"{name}, " for name in names), ["x", *names][needed - 1]
-    first = ""
-    if usual:
-        as_usual = " and ".join(f"{name} is {value}" for name, value in zip(names, usual, strict=True))
-        first = REDUCTION.format(as_usual=as_usual, record=recording(usual))
-    text = BINDER.format(params=params, last=last, first=first, record=recording(f"({params})"))
-    found = {}
+def compiled(text, name):
+    """The function `name` that `text` defines, in the namespace of this module."""
+    found: dict[str, Any] = {}
     exec(compile(text, __file__, "exec"), globals(), found)
-    return found["bind"]
+    return found[name]
 
 
-def recording(params):
-    """The statements by which a binder records, with the text of a tuple of parameters."""
-    return textwrap.indent(RECORD_UNARY.format(params=params), 24 * " ").strip()
+record_unary = compiled(recorder(), "record_unary")
 
 
-BINDER = """
-def bind(primitive, forward, reduce, any_dtype, records, keeps, keeps_out):
-    def call(x, {params}/, *more, **named):
-        {first}
-        if named or more or {last} is MISSING:
-            x, params = completed(primitive, call.__defaults__, (x, {params}), more, named)
-            return call(x, *params)
-        if x.__class__ is plain_tensor or x.__class__ is plain_variable:
-            a = x._array
-            if any_dtype or a.dtype in INEXACT_SET:
-                try:
-                    out = forward(a, {params})
-                except Exception:
-                    out = None
-                if out is not None:
-                    t = new_tensor()
-                    t._array = out if out.__class__ is ndarray else as_array(out)
-                    t._node = None
-                    if recorders and records and x._node is not None:
-                        {record}
-                    return t
-        return general(primitive, (x,), ({params}))
-    return call
-"""
-
-REDUCTION = """
-        if {as_usual} and x.__class__ is plain_tensor and not named and not more:
-            a = x._array
-            if a.dtype is FLOAT32 and a.__class__ is ndarray:
-                try:
-                    out = reduce(a, None, None, empty((), FLOAT32))
-                except Exception:
-                    out = None
-                if out is not None:
-                    t = new_tensor()
-                    t._array = out
-                    t._node = None
-                    if recorders and x._node is not None:
-                        {record}
-                    return t
-""".strip()
-
-
-def completed(primitive, defaults, args, more, named):
-    """The tensor and all parameters of a call that names some of them, or does not fit."""
-    while args and args[-1] is defaults[len(args) - 1] and not more:
-        args = args[:-1]
-    (x,), params = primitive.arguments((*args, *more), named)
-    return x, params
-
-
-def bind_general(primitive):
-    """An op of any number of tensors, parameters and results."""
-    forward, promote, variadic = primitive.forward, primitive.promote, primitive.variadic
-    count = len(primitive.tensors)
-    complete = count + len(primitive.params)
-
-    def call(*args, **named):
-        if named or len(args) != complete:
-            inputs, params = primitive.arguments(args, named)
-        else:
-            inputs, params = tuple(args[0]) if variadic else args[:count], args[count:]
-        arrays = plain_arrays(inputs, promote)
-        if arrays:
-            try:
-                out = forward(arrays, *params) if variadic else forward(*arrays, *params)
-            except Exception:
-                out = None
-            if out is not None:
-                return results(primitive, out, inputs, params)
-        return general(primitive, inputs, params)
-
-    return call
+def misfit(primitive, args, more, named):
+    """The error for arguments that an op does not take, or lacks."""
+    names = (*primitive.tensors, *primitive.params)
+    given = {name: value for name, value in zip(names, args, strict=True) if value is not MISSING}
+    return bad_call(primitive.name, primitive.signature, *(((*args, *more), {}) if more else ((), {**given, **named})))
 
 
 def plain_arrays(inputs, promote):

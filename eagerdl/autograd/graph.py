@@ -9,9 +9,7 @@ import contextvars
 import itertools
 import math
 import operator
-import textwrap
 import weakref
-from typing import Any
 
 from eagerdl.arrays import PYTHON_SCALARS
 from eagerdl.dtypes import INEXACT_SET
@@ -287,36 +285,6 @@ def held(x, keeps):
     if now is None:
         now = x._now = from_array(x._array, x._node)
     return now
-
-
-# What `record` does for one input `x`, whose array is `a`, and one result `t`, both plain, where one recording watches: the
-# common case, in few steps. Binders contain it as text, because a call costs a third of it.
-RECORD_UNARY = """
-parent, recording = x._node, active()
-if recording is None or recording.forward or (parent.recording is not recording and not admit(parent, recording)):
-    record(primitive, t, (x,), {params})
-else:
-    node = t._node = Node()
-    node.primitive = primitive
-    if keeps is False:  # as `held` gives it
-        node.inputs = ((a.shape, a.dtype),)
-    else:
-        node.inputs = (None if keeps is None else x if x.__class__ is Tensor else held(x, True),)
-    node.params = {params}
-    node.parents = (parent,)
-    node.out = t._array if keeps_out else None
-    node.recording = recording
-    node.serial = next(serials)
-    recording.nodes.append(weak(node))
-"""
-_RECORD_UNARY = f"""
-def record_unary(primitive, t, x, params):
-    a, (keeps,), keeps_out = x._array, primitive.keeps, primitive.keeps_out
-{textwrap.indent(RECORD_UNARY.format(params="params"), "    ")}
-"""
-_made: dict[str, Any] = {}
-exec(compile(_RECORD_UNARY, __file__, "exec"), globals(), _made)
-record_unary = _made["record_unary"]
 
 
 def record_binary(primitive, out, x1, x2):
