@@ -82,11 +82,24 @@ return general(primitive, (x,), ({params}))
 """
 
 SEVERAL = """
-inputs = {inputs}
+if {are_plain}:
+    {names} = {arrays}
+    if any_dtype or settled(promote, ({kinds})):
+        try:
+            out = forward({names} {params})
+        except Exception:
+            out = None
+        if out is not None:
+            return results(primitive, out, ({inputs}), ({params}))
+return general(primitive, ({inputs}), ({params}))
+"""
+
+VARIADIC = """
+inputs = tuple(x)
 arrays = plain_arrays(inputs, promote)
 if arrays:
     try:
-        out = forward({arrays}, {params})
+        out = forward(arrays, {params})
     except Exception:
         out = None
     if out is not None:
@@ -107,6 +120,11 @@ def filled(template, **parts):
     return "\n".join(lines)
 
 
+def listed(names):
+    """The names with a comma behind each."""
+    return "".join(f"{name}, " for name in names)
+
+
 @functools.cache
 def binder(tensors, params, needed, plain, variadic, usual=None):
     """The text of what makes the binder of an op with so many tensors and parameters, its arguments named x, x1, ..., p0, p1, ...
@@ -118,16 +136,20 @@ def binder(tensors, params, needed, plain, variadic, usual=None):
         usual: of a reduction the defaults of its parameters, each None or a bool: with them `reduce` does the op for float32.
     """
     xs, ps = ["x", *[f"x{i}" for i in range(1, tensors)]], [f"p{i}" for i in range(params)]
-    given = "".join(f"{name}, " for name in ps)
+    given = listed(ps)
     first = ""
     if usual:
         as_usual = " and ".join(f"{name} is {value}" for name, value in zip(ps, usual, strict=True))
         first = filled(REDUCTION, as_usual=as_usual, record=RECORD_UNARY.format(params=usual))
     if plain:
         run = filled(ONE_TENSOR, params=given, record=RECORD_UNARY.format(params=f"({given})"))
+    elif variadic:
+        run = filled(VARIADIC, params=given)
     else:
-        inputs = "tuple(x)" if variadic else f"({', '.join(xs)},)"
-        run = filled(SEVERAL, params=given, inputs=inputs, arrays="arrays" if variadic else "*arrays")
+        names = [x.replace("x", "a") for x in xs]
+        are_plain = [f"({x}.__class__ is plain_tensor or {x}.__class__ is plain_variable)" for x in xs]
+        run = filled(SEVERAL, params=given, are_plain=" and ".join(are_plain), inputs=listed(xs), names=listed(names),
+                     arrays=listed(f"{x}._array" for x in xs), kinds=listed(f"{a}.dtype" for a in names))  # fmt: skip
     arguments = [*xs, *ps]
     missing = " or ".join(f"{name} is MISSING" for name in arguments[:needed])
     return filled(BINDER, arguments=", ".join(arguments), missing=missing, first=first, run=run)

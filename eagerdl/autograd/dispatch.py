@@ -28,7 +28,7 @@ from eagerdl.autograd.graph import (  # noqa: F401 (binders name most of them)
     serials,
     weak,
 )
-from eagerdl.dtypes import INEXACT_SET, keep  # noqa: F401 (binders name it)
+from eagerdl.dtypes import INEXACT_SET, keep, standardize  # noqa: F401 (binders name the first)
 from eagerdl.errors import ArgumentError, DeviceError, DTypeError, TracingError
 from eagerdl.tensor import Tensor, from_array, holds_tensor, new_tensor, to_array
 from eagerdl.variable import Variable
@@ -168,15 +168,21 @@ def settled(promote, kinds):
     return tuple(promote(kinds)) == kinds
 
 
+@functools.lru_cache(maxsize=4096)
+def met(promote, kinds, floatx):
+    """The dtypes to which inputs of these dtypes (or types of Python numbers) are cast, by the policy `promote` of an op."""
+    return tuple(promote(kinds))
+
+
 def general(primitive, inputs, params):
     """Any op on anything: converts, lets dtypes meet, checks devices, runs, records, and explains what went wrong."""
-    inputs = [x if x.__class__ is Tensor else as_operand(primitive, index, x) for index, x in enumerate(inputs)]
-    tensors = tuple(meeting(primitive, inputs))
+    tensors = meeting(primitive, inputs)
+    arrays = []
     for x in tensors:
         if x._run is not None:
             return x._run(primitive, tensors, params)
-    arrays = [x._array for x in tensors]
-    if {*map(type, arrays)} != ON_CPU:
+        arrays.append(x._array)
+    if not ON_CPU.issuperset(map(type, arrays)):
         tensors = on_one_device(primitive, tensors)
         arrays = [x._array for x in tensors]
     arguments = (arrays, *params) if primitive.variadic else (*arrays, *params)
@@ -196,8 +202,21 @@ def general(primitive, inputs, params):
 
 def meeting(primitive, inputs):
     """The inputs as tensors of the dtypes at which the op lets them meet."""
-    kinds = [x.__class__ if x.__class__ in SCALARS else x._weak or x.dtype for x in inputs]
-    return [as_dtype(primitive, x, dtype) for x, dtype in zip(inputs, primitive.promote(kinds), strict=True)]
+    operands, kinds = [], []
+    for index, x in enumerate(inputs):
+        if x.__class__ is Tensor:
+            kinds.append(x._array.dtype)
+        elif x.__class__ in SCALARS:
+            kinds.append(x.__class__)
+        else:
+            x = as_operand(primitive, index, x)
+            kinds.append(x._weak or x.dtype)
+        operands.append(x)
+    aims = met(primitive.promote, tuple(kinds), standardize(None))
+    return tuple([
+        x if x.__class__ is Tensor and x._array.dtype is dtype else as_dtype(x, dtype, primitive.name)
+        for x, dtype in zip(operands, aims, strict=True)
+    ])  # fmt: skip
 
 
 def quietly(forward, arguments):
@@ -230,8 +249,8 @@ def as_array(value):
 
 
 def as_operand(primitive, index, x):
-    """An argument as a tensor; Python numbers stay as they are, because their dtype is weak."""
-    if isinstance(x, Tensor) or x.__class__ in SCALARS:
+    """An argument as a tensor."""
+    if isinstance(x, Tensor):
         return x
     where = primitive.name
     if x is MISSING:
@@ -241,10 +260,12 @@ def as_operand(primitive, index, x):
     return from_array(to_array(x, where=where))
 
 
-def as_dtype(primitive, x, dtype):
+def as_dtype(x, dtype, where):
     """A tensor or number as a tensor of `dtype`."""
+    if x.__class__ is float and dtype.kind == "f" and devices.current() is devices.CPU:
+        return from_array(asarray(x, dtype))
     if x.__class__ in SCALARS:
-        return from_array(to_array(x, dtype, where=primitive.name))
+        return from_array(to_array(x, dtype, where=where))
     if x._weak is not None:
         x = from_array(x._array)
     return x if x.dtype == dtype else x.astype(dtype)
