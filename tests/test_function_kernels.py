@@ -1,5 +1,7 @@
 """Kernels: formulas of NumPy in place, and reductions that end a region of fused calls."""
 
+import concurrent.futures
+
 import numpy as np
 import pytest
 
@@ -141,3 +143,97 @@ def test_parts_of_a_concatenation_are_written_in_place():
     traced(x)
     for out, wanted in zip(flatten(traced(x))[0], flatten(edl.scan(step, edl.ones(5), x))[0], strict=True):
         assert np.array_equal(out, wanted)
+
+
+# -- large arrays, which are read and made where they are -------------------------------------------
+
+LARGE = (130, 96)  # floats of 49,920 bytes
+
+
+def laid(how):
+    """The same values in several layouts."""
+    values = np.random.default_rng(0).standard_normal(LARGE).astype("float32")
+    if how == "unaligned":
+        out = np.frombuffer(b"x" + values.tobytes(), np.uint8, offset=1)
+        return out.view(np.dtype("float32")).reshape(LARGE)
+    return {
+        "rows": values,
+        "columns": np.asfortranarray(values),
+        "every second": np.repeat(values, 2, 1)[:, ::2],
+        "backwards": values[::-1, ::-1].copy()[::-1, ::-1],
+    }[how]
+
+
+def test_large_arrays_are_not_copied():
+    f = edl.function(lambda x: (x * 2, edl.matmul(x, x.T)))
+    x = edl.constant(laid("rows"))
+    f(x)
+    assert "copyto" not in f.source() and "array(" not in f.source()
+    small = edl.function(lambda x: x * 2)
+    small(x[:3])
+    assert "copyto" in small.source()
+
+
+@pytest.mark.parametrize("first", ["rows", "columns"])
+@pytest.mark.parametrize("how", ["rows", "columns", "every second", "backwards", "unaligned"])
+def test_large_arrays_of_any_layout(first, how):
+    def body(x):
+        return x + 1, edl.sum(x * x, 0), edl.exp(x.T) * 2, x @ x.T, x[3:], edl.sum(x)
+
+    f = edl.function(body)
+    f(edl.convert_to_tensor(laid(first)))
+    x = edl.convert_to_tensor(laid(how))
+    for got, wanted in zip(f(x), body(x), strict=True):
+        np.testing.assert_array_equal(got, wanted)
+
+
+def test_large_results_are_new_at_each_call():
+    @edl.function
+    def f(x):
+        y = x * 2
+        return y, y, x, x + y, x @ edl.ones((LARGE[1], LARGE[1]))
+
+    x = edl.constant(laid("rows"))
+    before = f(x)
+    kept = [one.numpy().copy() for one in before]
+    after = f(x + 1)
+    for one, then in zip(before, kept, strict=True):
+        np.testing.assert_array_equal(one, then)
+    assert not any(np.shares_memory(one, other) for one in before for other in after)
+
+
+def test_large_inputs_may_lie_in_variables_that_are_written():
+    v = edl.Variable(laid("rows"))
+
+    @edl.function
+    def f(x):
+        v.assign(v * 2 + x)
+        return x + v, x * 3
+
+    for _ in range(3):
+        x, before = v.value, v.numpy().copy()
+        y, z = f(x)
+        np.testing.assert_array_equal(v.numpy(), before * 2 + before)
+        np.testing.assert_array_equal(y, before + v.numpy())
+        np.testing.assert_array_equal(z, before * 3)
+        np.testing.assert_array_equal(x, before)
+
+
+def test_large_arrays_in_gradients_and_in_several_threads():
+    @edl.function
+    def f(x, y):
+        return edl.tanh(x * y) + x
+
+    x, y = edl.constant(laid("rows")), edl.constant(laid("backwards"))
+
+    def gradients(f):
+        with edl.GradientTape() as tape:
+            tape.watch([x, y])
+            loss = edl.sum(f(x, y) ** 2)
+        return tape.gradient(loss, [x, y])
+
+    wanted = gradients(f.python_function)
+    with concurrent.futures.ThreadPoolExecutor(4) as team:
+        for found in team.map(lambda _: gradients(f), range(24)):
+            for one, other in zip(found, wanted, strict=True):
+                np.testing.assert_array_equal(one, other)

@@ -88,6 +88,10 @@ class Body(Program, Instructions):
         super()._find_lives()
         self.roots |= {part: [out] for part, (out, _) in self.inside.items()}
 
+    def _find_visitors(self):
+        """All arrays of a body stand still."""
+        return [], {}
+
     def _home_of(self, value):
         return self.inside[value][0] if value in self.inside else value
 

@@ -66,6 +66,13 @@ def array_at(memory, offset, like):
     return np.ndarray(like.shape, like.dtype, memory, offset, like.strides)
 
 
+def laid_out(array, like):
+    """A copy of an array of the CPU, with the strides of a Value."""
+    out = array_at(block(extent(like.shape, like.strides, like.dtype.itemsize)), 0, like)
+    np.copyto(out, array)
+    return out
+
+
 class Pin:
     """The memory of a variable that programs write in place.
 

@@ -10,14 +10,15 @@ import numpy as np
 from eagerdl.jit import copies, emit, lowering, scattering, spaces
 from eagerdl.jit.graph import CALL, LOOP, VIEW
 from eagerdl.jit.interpreter import Interpreter, ShapeChanged
+from eagerdl.jit.layout import Layout
 from eagerdl.jit.lines import blame
-from eagerdl.jit.memory import Arena, block, extent, pin
-from eagerdl.jit.schedule import Schedule, needs_check, takes_out
+from eagerdl.jit.memory import block, laid_out, pin
+from eagerdl.jit.schedule import is_stack, needs_check, takes_out
 from eagerdl.kernels import threads
 from eagerdl.machine import compiler, elsewhere, native, pool, shares
 
 
-class Program(Schedule):
+class Program(Layout):
     """Runs a graph.
 
     Args:
@@ -55,76 +56,13 @@ class Program(Schedule):
             node = step.node
             if step.region is not None:
                 continue
-            if _is_stack(node):
+            if is_stack(node):
                 found.add(shares.STACK)
             elif copies.parts_of(node) and copies.share_count(node.outputs[0]) > 1:
                 found.add(copies.source_of(node.outputs[0].dtype.itemsize))
             elif scattering.fits(node):
                 found.add(scattering.source_for(node))
         return sorted(found)
-
-    # -- where things are ------------------------------------------------------------------------------
-
-    def _lay_out(self):
-        """Places in the arena for what steps make; the rest is made anew at each call, or lies in variables."""
-        arena, self.offsets, self.buffers = Arena(), {}, {}
-        dying = {}
-        for value in self.graph.inputs:
-            self.offsets[value] = arena.take(self._bytes(value))
-        for number, step in enumerate(self.steps):
-            for value in dict.fromkeys(map(self._home_of, step.outputs)):
-                if value in self.partners or value in self.offsets or not self._is_static(step, value):
-                    continue
-                self.offsets[value] = arena.take(self._bytes(value))
-                end = self.last.get(value, number)
-                dying.setdefault(max(end, number), []).append(value)
-            if step.region is not None:
-                slots, slot = step.source.slots, self._slot_bytes(step)
-                size = max(slots * slot, 8) * self._parts(step)
-                self.buffers[step] = arena.take(size)
-                arena.give_back(self.buffers[step], size)  # its content ends with the step
-            for value in dying.pop(number, ()):
-                arena.give_back(self.offsets[value], self._bytes(value))
-        self.arena_bytes = arena.size
-
-    def _home_of(self, value):
-        """The value in whose memory a value lies: its own."""
-        return value
-
-    def _bytes(self, value):
-        return extent(value.shape, value.strides, value.dtype.itemsize)
-
-    def _slot_bytes(self, step):
-        if step.source.blocked:
-            return emit.BLOCK * 8
-        inner = step.source.groups[-1]
-        n = 1
-        for axis in inner:
-            n *= step.region.shape[axis]
-        return max(n * 8, emit.TILE * emit.LINE)
-
-    def _parts(self, step):
-        """In how many parts a kernel runs at the same time: by what it has to move and to compute."""
-        source, region = step.source, step.region
-        if not self.threads or source.cut is None:
-            return 1
-        moved = sum(self._bytes(one.value) for one in (*source.operands, *source.outputs))
-        calls = sum(word[0] == "code" for word in source.words)
-        formulas = sum(source.text.count(f"{ufunc.__name__}_f4(") for ufunc in lowering.FORMULAS)
-        return shares.count(shares.kernel_seconds(moved, math.prod(region.shape), calls, formulas))
-
-    def _is_static(self, step, value):
-        """True if a value lies where it did in the last call."""
-        if step.region is not None:
-            return True
-        node = step.node
-        return (
-            not node.shares
-            and node.kind != VIEW
-            and (takes_out(node) or bool(copies.parts_of(node)) or scattering.fits(node))
-            and value.size > 0
-            and min(value.strides, default=1) > 0
-        )
 
     # -- the program -------------------------------------------------------------------------------------
 
@@ -150,10 +88,13 @@ class Program(Schedule):
         }
         self.tables, lines, self.warns = [], [], False
         self.addresses = []  # (table, index, value) where tables hold addresses of values
-        for index, value in enumerate(graph.inputs):
-            self.names[f"a{index}"] = self.arrays[value]
         arguments = ", ".join(f"i{index}" for index in range(len(graph.inputs)))
-        lines += [f"copyto(a{index}, i{index})" for index in range(len(graph.inputs))]
+        for index, value in enumerate(graph.inputs):
+            lines += self._input_lines(index, value)
+        for index, (value, step) in enumerate(self.fresh.items()):
+            if step.region is not None:  # calls make their result themselves
+                self.names[f"new{index}"] = functools.partial(np.empty, value.shape, value.dtype)
+                lines += [f"{value.name} = new{index}()", f"at_{value.name} = address({value.name})"]
         for number, step in enumerate(self.steps):
             lines += (
                 self._kernel_lines(number, step) if step.region is not None else self._call_lines(number, step.node)
@@ -162,6 +103,18 @@ class Program(Schedule):
         self.head, self.lines = f"def step({arguments}):", lines
         self.text = "\n    ".join([self.head, *lines]) + "\n"
         self.run = self._made(self.text)
+
+    def _input_lines(self, index, value):
+        """Lines that bring an input to where the program reads it."""
+        if value not in self.visitors:
+            self.names[f"a{index}"] = self.arrays[value]
+            return [f"copyto(a{index}, i{index})"]
+        self.names[f"like{index}"], self.names["laid_out"] = value, laid_out
+        other = f"laid_out(i{index}, like{index})"
+        return [
+            f"{value.name} = i{index} if i{index}.strides == {value.strides} else {other}",
+            f"at_{value.name} = address({value.name})",
+        ]
 
     def profile(self, arrays, repetitions=10):
         """Runs the program and measures its lines.
@@ -199,6 +152,9 @@ class Program(Schedule):
             stores.append(f"copyto(v{index}, {text})")
         results = []
         for index, value in enumerate(graph.outputs):
+            if value in self.fresh and value not in graph.outputs[:index]:
+                results.append(value.name)
+                continue
             results.append(f"array({self.text_of(value)}, order='K')")
             if self._is_overwritten_at_the_end(value):
                 lines.append(f"r{index} = {results[-1]}")
@@ -212,11 +168,16 @@ class Program(Schedule):
         for part, table in enumerate(tables if patches else ()):
             name = f"T{number}_{part}"
             self.names[name] = table
-            lines += [f"{name}[{index}] = address({value.name})" for index, value in patches]
+            lines += [f"{name}[{index}] = {self._address_text(value)}" for index, value in patches]
         if len(tables) > 1:
             return lines + self._together(number, [(kernel, table) for table in tables], label)
         self.names[f"k{number}"], self.names[f"T{number}"] = kernel, native.address(tables[0])
         return [*lines, f"k{number}(T{number})  # {label}"]
+
+    def _address_text(self, value):
+        """Where an array lies that comes or is made at each call, as text."""
+        known = value in self.visitors or (value in self.fresh and self.fresh[value].region is not None)
+        return f"at_{value.name}" if known else f"address({value.name})"
 
     def _kernel_tables(self, step):
         """The tables of a kernel, one for each share of its work, and the words of them that are only known when it runs.
@@ -373,7 +334,7 @@ class Program(Schedule):
         return [f"k{number}(T{number})  # {node.label}"]
 
     def _product_lines(self, number, node):
-        if not self.threads or not _is_stack(node) or not self._stand_still((*node.inputs, *node.outputs)):
+        if not self.threads or not is_stack(node) or not self._stand_still((*node.inputs, *node.outputs)):
             return None
         tables = shares.stack_tables(*[self.arrays[value] for value in (*node.args, *node.outputs)])
         self.tables += [array for arrays in tables for array in arrays]
@@ -414,8 +375,3 @@ class Program(Schedule):
             raise
         finally:
             self.lock.release()
-
-
-def _is_stack(node):
-    """True for products of many matrices."""
-    return node.function is np.matmul and not node.named and node.outputs[0].ndim > 2

@@ -311,3 +311,8 @@ def overwritten(node):
     over = getattr(node.function, "over", {}) if node.kind == LOOP else {}
     carried = node.function.carried if over else 0
     return [(node.outputs[carried + place], node.args[carried + number]) for place, number in over.items()]
+
+
+def is_stack(node):
+    """True for products of many matrices."""
+    return node.function is np.matmul and not node.named and node.outputs[0].ndim > 2
