@@ -35,6 +35,7 @@ from eagerdl.autograd import (
 from eagerdl.devices import device
 from eagerdl.errors import install_traceback_filter as _install_traceback_filter
 from eagerdl.jit import function, print
+from eagerdl.machine.heap import keep_freed_memory as _keep_freed_memory
 from eagerdl.ops import *  # noqa: F403
 from eagerdl.ops import image, random
 from eagerdl.tensor import Tensor, TensorSpec
@@ -54,6 +55,7 @@ __version__ = "0.1.0"
 fft = _fft  # the area; `edl.ops.fft` is Keras' function, to which calling the area leads
 
 _install_traceback_filter()
+_keep_freed_memory()
 # Infinities and NaNs follow IEEE 754 without a word, as in every framework of the field; only our own frames are meant.
 _warnings.filterwarnings("ignore", category=RuntimeWarning, module=r"eagerdl\.")
 
