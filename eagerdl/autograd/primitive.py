@@ -23,6 +23,7 @@ from eagerdl import dtypes
 from eagerdl.autograd import dispatch
 from eagerdl.autograd.graph import Spec
 from eagerdl.errors import EagerdlError, ShapeError, translate
+from eagerdl.kernels.heavy import heavy as replaceable
 from eagerdl.tensor import Tensor, from_array
 
 REGISTRY = {}  # name -> Primitive, every op there is
@@ -250,7 +251,7 @@ def bilinear(left, right, *, infer, promote=dtypes.to_common):
 
 
 def custom(vjp=None, *, infer, jvp=None, promote=dtypes.keep, tensors=1, several=False, lower=None,
-           variadic=False, reduce=None):  # fmt: skip
+           variadic=False, reduce=None, heavy=False):  # fmt: skip
     """Decorates the forward of any other op.
 
     Args:
@@ -266,11 +267,13 @@ def custom(vjp=None, *, infer, jvp=None, promote=dtypes.keep, tensors=1, several
         lower: a plain Python kernel for the compiler.
         variadic: whether the first parameter is a list of tensors.
         reduce: of a reduction the method of a ufunc that gives the same for float32, with all parameters at their defaults.
+        heavy: whether compiled code may stand for it on large arrays, see `kernels.heavy`.
     """
 
     def define(body):
-        primitive = Primitive("custom", body, body, tensors=tensors, infer=infer, promote=promote, several=several, lower=lower,
-                              variadic=variadic, reduce=reduce)  # fmt: skip
+        forward = replaceable(body) if heavy else body
+        primitive = Primitive("custom", body, forward, tensors=tensors, infer=infer, promote=promote, several=several,
+                              lower=lower, variadic=variadic, reduce=reduce)  # fmt: skip
         if vjp is not None:
             primitive.pull = _pull_of(primitive, vjp, "vjp")
             primitive.push = jvp  # None: forward mode transposes the vjp

@@ -11,6 +11,7 @@ import numpy as np
 from eagerdl import dtypes
 from eagerdl.autograd import Spec, custom, elementwise
 from eagerdl.errors import DTypeError, ShapeError
+from eagerdl.kernels.heavy import heavy
 from eagerdl.ops.arithmetic import absolute, minimum, multiply, subtract, where
 from eagerdl.ops.conversion import convert_to_tensor
 from eagerdl.ops.elementary import erfc, exp, on_reals, sqrt, tanh
@@ -31,13 +32,17 @@ LARGE = 40.0
 # -- steps: the derivatives of piecewise linear functions, themselves without one -----------------
 
 
-@custom(infer=lambda x, bound: Spec(x.shape, x.dtype), lower=lambda x, bound: 1.0 if x > bound else 0.0)
+@custom(infer=lambda x, bound: Spec(x.shape, x.dtype), lower=lambda x, bound: 1.0 if x > bound else 0.0, heavy=True)
 def above(x, bound):
     """x (...) -> (...). 1 where x > bound, else 0."""
     return (x > bound).astype(x.dtype)
 
 
-@custom(infer=lambda x, low, high: Spec(x.shape, x.dtype), lower=lambda x, low, high: 1.0 if low < x < high else 0.0)
+@custom(
+    infer=lambda x, low, high: Spec(x.shape, x.dtype),
+    lower=lambda x, low, high: 1.0 if low < x < high else 0.0,
+    heavy=True,
+)
 def inside(x, low, high):
     """x (...) -> (...). 1 where low < x < high, else 0."""
     return np.logical_and(x > low, x < high).astype(x.dtype)
@@ -46,6 +51,7 @@ def inside(x, low, high):
 # -- relu and its family --------------------------------------------------------------------------
 
 
+@heavy
 def _relu(x):
     if x.dtype.kind == "c":
         raise DTypeError("relu", "a real tensor is needed", f"x has dtype {x.dtype}", "use edl.real(x)")

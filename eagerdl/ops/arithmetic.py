@@ -201,7 +201,7 @@ def _where_tangent(out, inputs, tangents, params):
              lambda g, condition, x2_spec: unbroadcast(_select(g, condition, False), x2_spec)),
         jvp=_where_tangent, promote=dtypes.keep_first, tensors=3,
         infer=lambda *specs: Spec(broadcast(_where.primitive, specs), specs[1].dtype),
-        lower=lambda condition, x1, x2: x1 if condition else x2)  # fmt: skip
+        lower=lambda condition, x1, x2: x1 if condition else x2, heavy=True)  # fmt: skip
 def _where(condition, x1, x2):
     """condition (...) bool, x1 (...), x2 (...) -> their broadcast shape."""
     return np.where(condition, x1, x2)

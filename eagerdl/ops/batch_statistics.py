@@ -182,7 +182,7 @@ def _moments_specs(xs, axis):
     return spec, spec
 
 
-@custom(vjp=_moments_vjp, infer=_moments_specs, several=True, variadic=True)
+@custom(vjp=_moments_vjp, infer=_moments_specs, several=True, variadic=True, heavy=True)
 def _batch_moments(xs, axis):
     """xs: x (..., c, ...) -> mean, variance (c,), which is the mean squared distance from the mean."""
     (x,) = xs
@@ -247,7 +247,7 @@ def _grad_specs(xs, flags, axis, epsilon, offset_dtype):
     return tuple(specs)
 
 
-@custom(vjp=_grad_vjp, infer=_grad_specs, several=True, variadic=True)
+@custom(vjp=_grad_vjp, infer=_grad_specs, several=True, variadic=True, heavy=True)
 def _batch_grad(xs, flags, axis, epsilon, offset_dtype):
     """xs: g, x, mean, variance, scale if flags[0] -> the cotangents of x, and of scale and offset as far as flagged."""
     g, x, mean, variance = xs[:4]
@@ -285,7 +285,8 @@ def _normalize_vjp(g, xs, flags, axis, epsilon):
     return [of_x, None, None, *rest]
 
 
-@custom(vjp=_normalize_vjp, variadic=True, infer=lambda xs, flags, axis, epsilon: Spec(xs[0].shape, xs[0].dtype))
+@custom(vjp=_normalize_vjp, variadic=True, heavy=True,
+        infer=lambda xs, flags, axis, epsilon: Spec(xs[0].shape, xs[0].dtype))  # fmt: skip
 def _normalize_batch(xs, flags, axis, epsilon):
     """xs: x, mean, variance, scale if flags[0], offset if flags[1] -> x normalized.
 

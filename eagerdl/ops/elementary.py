@@ -8,6 +8,7 @@ import numpy as np
 from eagerdl import devices, dtypes
 from eagerdl.autograd import elementwise
 from eagerdl.errors import ArgumentError, DTypeError
+from eagerdl.kernels.heavy import heavy
 from eagerdl.ops.arithmetic import absolute, where
 from eagerdl.tensor import Tensor
 
@@ -28,6 +29,7 @@ def on_reals(forward):
     that cannot be written into, pass through shape (1,).
     """
 
+    @heavy
     @functools.wraps(forward)
     def call(x, *params):
         dtype = x.dtype

@@ -170,7 +170,7 @@ def _normalize_rows_jvp(out, inputs, tangents, params):
     return cast(builtins.sum(terms[1:], terms[0]), out.dtype)
 
 
-@custom(vjp=_normalize_rows_vjp, jvp=_normalize_rows_jvp, variadic=True,
+@custom(vjp=_normalize_rows_vjp, jvp=_normalize_rows_jvp, variadic=True, heavy=True,
         infer=lambda xs, flags, axes, center, epsilon: Spec(xs[0].shape, xs[0].dtype))  # fmt: skip
 def _normalize_rows(xs, flags, axes, center, epsilon):
     """xs: x (..., *d), scale (*d) if flags[0], offset (*d) if flags[1] -> x standardized over its last `axes` axes."""
@@ -234,7 +234,7 @@ def _grad_specs(xs, flags, axes, center, epsilon, offset_dtype):
     return tuple(specs)
 
 
-@custom(vjp=_grad_vjp, infer=_grad_specs, several=True, variadic=True)
+@custom(vjp=_grad_vjp, infer=_grad_specs, several=True, variadic=True, heavy=True)
 def _normalize_rows_grad(xs, flags, axes, center, epsilon, offset_dtype):
     """xs: g, x (..., *d), scale (*d) if flags[0] -> the cotangents of x, of scale and of offset as far as flagged."""
     g, x = xs[:2]
