@@ -5,6 +5,7 @@ windows have there. Sums and maxima of boxes are those of rows, then of columns,
 """
 
 import builtins
+import itertools
 import math
 
 import numpy as np
@@ -21,6 +22,7 @@ from eagerdl.tensor import from_array
 __all__ = ["adaptive_average_pool", "adaptive_max_pool", "average_pool", "max_pool"]
 
 FEW_TAPS = 8  # windows without overlap that are longer are reduced as an axis of their own
+MANY_TAPS = 32  # of windows that are longer it is not noted which tap holds the maximum
 
 
 def _lowest(dtype):
@@ -74,6 +76,7 @@ def _max_pool(x, window):
 @custom(
     vjp=(lambda g, x, y, window: _at_maximum(g, x, y, window), None, None),
     tensors=3,
+    heavy=True,
     jvp=lambda out, inputs, tangents, params: (
         None if tangents[0] is None else _to_maximum(tangents[0], *inputs[1:], *params)
     ),
@@ -81,6 +84,8 @@ def _max_pool(x, window):
 )
 def _to_maximum(g, x, y, window):
     """g (n, *out, c) -> (n, *size, c): each element goes to the place in x of the first maximum y of its window."""
+    if isinstance(g, devices.StandIn) and _are_tiles(window):
+        return _to_maximum_of_tiles(g, x, y, window)
     xp = devices.module_of(g)
     space = xp.zeros((x.shape[0], *window.span(), x.shape[-1]), g.dtype)
     bits = np.dtype(f"int{8 * g.dtype.itemsize}")  # 0 or 1 times the bits selects, also where g is infinite
@@ -91,6 +96,27 @@ def _to_maximum(g, x, y, window):
         else:
             space[where] += (g.view(bits) * hit).view(g.dtype)
     return space[(slice(None), *window.inner())]
+
+
+def _are_tiles(window):
+    """True if windows lie side by side and cover all of the input."""
+    tiled = tuple([n * k for n, k in zip(window.out, window.kernel, strict=True)])
+    plain = window.kernel == window.strides and not any(window.before) and set(window.dilation) <= {1}
+    return plain and tiled == window.size and math.prod(window.kernel) <= MANY_TAPS
+
+
+def _to_maximum_of_tiles(g, x, y, window):
+    """The same in calls that traces fuse: one kernel notes which tap of each window has the maximum, one moves g there."""
+    xp, kernel = devices.module_of(g), window.kernel
+    n, *out, c = y.shape
+    tiles = x.reshape(n, *itertools.chain(*zip(out, kernel, strict=True)), c)
+    first = xp.full(y.shape, -1, np.int8)  # where a window holds NaNs there is no maximum
+    for number, tap in reversed([*enumerate(np.ndindex(kernel))]):
+        where = (slice(None), *itertools.chain(*[(slice(None), t) for t in tap]))
+        first = xp.where(tiles[where] == y, np.int8(number), first)
+    numbers = xp.arange(math.prod(kernel), dtype=np.int8).reshape(1, *itertools.chain(*[(1, k) for k in kernel]), 1)
+    apart = (n, *itertools.chain(*[(size, 1) for size in out]), c)
+    return xp.where(first.reshape(apart) == numbers, g.reshape(apart), g.dtype.type(0)).reshape(x.shape)
 
 
 @custom(
