@@ -19,7 +19,7 @@ PACKAGE = ROOT / "eagerdl"
 
 # Low to high. `kernels` takes and returns raw arrays, so it stands below `tensor` and knows no Tensor.
 LAYERS = [
-    {"errors", "dtypes", "devices", "config", "messages", "tree", "foreign"},
+    {"errors", "dtypes", "devices", "config", "messages", "templates", "tree", "foreign"},
     {"kernels"},
     {"machine"},
     {"arrays"},

@@ -6,7 +6,8 @@ by the numbers of tensors and parameters only, so that a dozen of them serve hun
 """
 
 import functools
-import textwrap
+
+from eagerdl.templates import filled
 
 # What `record` does for one input `x`, whose array is `a`, and one result `t`, both plain, where one recording watches: the
 # common case, in few steps.
@@ -106,18 +107,6 @@ if arrays:
         return results(primitive, out, inputs, ({params}))
 return general(primitive, inputs, ({params}))
 """
-
-
-def filled(template, **parts):
-    """The template with parts of several lines in place of single lines: each is indented as the line that it stands for."""
-    lines = []
-    for line in template.strip().splitlines():
-        part = parts.get(line.strip()[1:-1]) if line.strip().startswith("{") else None
-        if part is None:
-            lines.append(line.format(**parts))
-        elif part:
-            lines.append(textwrap.indent(part, line[: len(line) - len(line.lstrip())]))
-    return "\n".join(lines)
 
 
 def listed(names):

@@ -137,7 +137,7 @@ def bind_with_names(primitive):
 @functools.cache
 def compiled(text, name):
     """The function `name` that `text` defines, in the namespace of this module."""
-    found: dict[str, Any] = {}
+    found = {}
     exec(compile(text, __file__, "exec"), globals(), found)
     return found[name]
 

@@ -127,7 +127,7 @@ def input_gradient(g, kernel, window, out=None):
         return out
     simple = all(s == 1 or d == 1 for s, d in zip(window.strides, window.dilation, strict=True))
     if simple and filters < 16 * channels:
-        phases = [(places, _turned(kernel, taps, groups), phase) for taps, places, phase in _phases(window)]
+        phases = [(places, turned(kernel, taps, groups), phase) for taps, places, phase in phases_of(window)]
         _share_batch(lambda images: _by_phases(out[images], g[images], phases), g, kernel)
     else:
         _share_batch(lambda images: _by_taps(out[images], g[images], kernel, window), g, kernel)
@@ -136,16 +136,16 @@ def input_gradient(g, kernel, window, out=None):
 
 def _by_phases(out, g, phases):
     """The cotangent of the input as convolutions of g with turned kernels."""
-    for places, turned, phase in phases:
+    for places, kernel, phase in phases:
         part = out[places]
-        if turned.size:
-            _correlate(part, g, turned, phase)
+        if kernel.size:
+            _correlate(part, g, kernel, phase)
         else:
             part[...] = 0
 
 
 @functools.lru_cache(maxsize=1024)
-def _phases(window):
+def phases_of(window):
     """For each residue modulo strides: which kernel elements its convolution takes, where in the input it goes, its Window.
 
     Place ``r + s m`` of the padded input met the kernel elements ``r + s j`` alone, for outputs ``m - j``.
@@ -169,13 +169,13 @@ def _phases(window):
     return found
 
 
-def _turned(kernel, taps, groups):
+def turned(kernel, taps, groups):
     """The elements `taps` of the kernel (*k, c / groups, f), in reverse, as a kernel (*taps, f / groups, c)."""
     channels, filters = kernel.shape[-2:]
     part = kernel[taps][(slice(None, None, -1),) * len(taps)]
     counts = part.shape[:-2]
-    turned = part.reshape(*counts, channels, groups, filters // groups).swapaxes(-1, -3)
-    return turned.reshape(*counts, filters // groups, groups * channels)
+    swapped = part.reshape(*counts, channels, groups, filters // groups).swapaxes(-1, -3)
+    return swapped.reshape(*counts, filters // groups, groups * channels)
 
 
 def _by_taps(out, g, kernel, window):

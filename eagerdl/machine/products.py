@@ -220,14 +220,15 @@ def panels(n):
     return -(-n // width())
 
 
-def room(k, n):
-    """Memory for a packed matrix (k, n), with zeros where the last panel has no column."""
-    return np.zeros((panels(n), k, width()), np.float32)
+def room(k, n, columns=None):
+    """Memory for a packed matrix (k, n), with zeros where the last panel has no column; panels have `width` columns."""
+    columns = columns or width()
+    return np.zeros((-(-n // columns), k, columns), np.float32)
 
 
 def pack_words(packed, b):
     """The words of the table of PACK; the second one is the address of `b`."""
-    return [packed, b, *b.strides, *b.shape, width()]
+    return [packed, b, *b.strides, *b.shape, packed.shape[-1]]
 
 
 def words(out, a, b, rest, pieces, first, last):

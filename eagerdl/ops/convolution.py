@@ -3,7 +3,8 @@
 Convolution is linear in the input and in the kernel, so three primitives suffice for derivatives of any order: the
 convolution, its cotangent for the input and its cotangent for the kernel. Each is a transpose of the others.
 
-Geometry is in `kernels/windows.py`, what is done on arrays in `kernels/convolution.py`.
+Geometry is in `kernels/windows.py`; what is done on arrays in `machine/convolutions.py`, for large ones of float32, and in
+`kernels/convolution.py`.
 """
 
 import builtins
@@ -12,8 +13,8 @@ import functools
 from eagerdl import config, devices, dtypes
 from eagerdl.autograd import Spec, bilinear
 from eagerdl.errors import ArgumentError, DTypeError, ShapeError
-from eagerdl.kernels import convolution
 from eagerdl.kernels.windows import Window, wide
+from eagerdl.machine import convolutions
 from eagerdl.ops.conversion import convert_to_tensor
 from eagerdl.ops.shape import reshape, transpose
 
@@ -47,7 +48,7 @@ def _written(compute, inputs, window, out):
           promote=dtypes.to_floating)  # fmt: skip
 def _conv(x, kernel, window, *, out=None):
     """x (n, *size, c), kernel (*k, c / groups, f) -> (n, *out, f)."""
-    return _written(convolution.forward, (x, kernel), window, out)
+    return _written(convolutions.forward, (x, kernel), window, out)
 
 
 @bilinear(left=lambda g, kernel, window: _conv(g, _bar(kernel), window),
@@ -56,7 +57,7 @@ def _conv(x, kernel, window, *, out=None):
           promote=dtypes.to_floating)  # fmt: skip
 def _conv_input_grad(y, kernel, window, *, out=None):
     """y (n, *out, f), kernel (*k, c / groups, f) -> (n, *size, c)."""
-    return _written(convolution.input_gradient, (y, kernel), window, out)
+    return _written(convolutions.input_gradient, (y, kernel), window, out)
 
 
 @bilinear(left=lambda g, y, window: _conv_input_grad(_bar(y), g, window),
@@ -65,7 +66,7 @@ def _conv_input_grad(y, kernel, window, *, out=None):
           promote=dtypes.to_floating)  # fmt: skip
 def _conv_kernel_grad(x, y, window):
     """x (n, *size, c), y (n, *out, f) -> (*k, c / groups, f)."""
-    return _result(convolution.kernel_gradient(*wide(x, y), window), x)
+    return _result(convolutions.kernel_gradient(*wide(x, y), window), x)
 
 
 # -- arguments ----------------------------------------------------------------------------------
