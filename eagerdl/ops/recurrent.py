@@ -146,7 +146,7 @@ def _recurrent_vjp(g, out, needs, xs, layout):
     return [next(found) if need else None for need in needs] + [None] * (len(xs) - len(needs))
 
 
-@custom(vjp=_recurrent_vjp, infer=_specs, several=True, variadic=True)
+@custom(vjp=_recurrent_vjp, infer=_specs, several=True, variadic=True, heavy=True)
 def _recurrent(xs, layout):
     """xs: x (b, t, f), kernel, recurrent kernel, h (b, u), c of an LSTM, bias?, mask (b, t)? -> outputs, states, saved."""
     xp, network, dtype = devices.module_of(xs[0]), NETWORKS[layout.network], xs[0].dtype
@@ -214,7 +214,7 @@ def _grad_vjp(g, xs, layout, there, wanted):
     return [*back, *[None] * (len(xs) - end)]
 
 
-@custom(vjp=_grad_vjp, infer=_grad_specs, several=True, variadic=True)
+@custom(vjp=_grad_vjp, infer=_grad_specs, several=True, variadic=True, heavy=True)
 def _recurrent_grad(xs, layout, there, wanted):
     """xs: cotangents of outputs and states as far as `there`, inputs, saved -> cotangents of the inputs `wanted`."""
     xp, network = devices.module_of(xs[0]), NETWORKS[layout.network]
