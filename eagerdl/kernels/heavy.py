@@ -13,7 +13,7 @@ import numpy as np
 from eagerdl import config
 
 LARGE = 1 << 15  # elements, from which on a call of compiled code pays
-PATIENCE = 0.25  # seconds that NumPy may take for one op before it is compiled; about what that takes
+PATIENCE = 0.1  # seconds that NumPy may take for one op before it is compiled; about what that takes
 compiled: Any = None  # set by `jit`: a function (forward, arguments) -> the result, or None if it cannot compute it
 
 

@@ -116,6 +116,8 @@ def convert_to_tensor(x, dtype=None, sparse=None, ragged=None):
         >>> edl.convert_to_tensor([[1, 2], [3, 4]]).dtype
         dtype('int32')
     """
+    if x.__class__ is Tensor and dtype is None and not sparse and not ragged:
+        return x
     if sparse or ragged:
         raise ArgumentError(
             "convert_to_tensor", "tensors are dense", f"got sparse={sparse}, ragged={ragged}", "pad the rows"

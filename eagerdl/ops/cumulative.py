@@ -1,6 +1,7 @@
 """Running sums and products."""
 
 import builtins
+import math
 
 import numpy as np
 
@@ -14,6 +15,8 @@ from eagerdl.ops.reduction import replace_nans, sum, sum_dtype
 from eagerdl.ops.shape import concatenate, expand_dims, normalize_axis, reshape, stack, transpose
 
 __all__ = ["cumprod", "cumsum", "cumulative_prod", "cumulative_sum", "nancumprod", "nancumsum", "trapezoid"]
+
+WIDE = 256  # elements of a row, from which on running sums go row by row
 
 
 def _lines(x, axis, start=None, stop=None, step=None):
@@ -35,8 +38,22 @@ def _running_spec(where):
 def _accumulate(ufunc, method, x, axis):
     """A running sum or product; 16-bit floats run in float32."""
     dtype = np.dtype(np.float32) if x.dtype in (dtypes.float16, dtypes.bfloat16) else _running_dtype(x.dtype)
-    out = ufunc.accumulate(x, axis, dtype) if x.__class__ is np.ndarray else getattr(x, method)(axis, dtype)
+    if x.__class__ is not np.ndarray:
+        out = getattr(x, method)(axis, dtype)
+    elif x.size and math.prod(x.shape[axis % x.ndim + 1 :]) >= WIDE:
+        out = _by_rows(ufunc, x, axis % x.ndim, dtype)
+    else:
+        out = ufunc.accumulate(x, axis, dtype)
     return out if dtype == _running_dtype(x.dtype) else out.astype(x.dtype)
+
+
+def _by_rows(ufunc, x, axis, dtype):
+    """The same, one row after the other: NumPy goes along each column, which takes long where rows are long."""
+    out, lead = np.empty(x.shape, dtype), (slice(None),) * axis
+    out[(*lead, 0)] = x[(*lead, 0)]
+    for i in builtins.range(1, x.shape[axis]):
+        ufunc(out[(*lead, i - 1)], x[(*lead, i)], out=out[(*lead, i)])
+    return out
 
 
 @linear(transpose=lambda g, axis, reverse: _cumsum(g, axis, not reverse), infer=_running_spec("cumsum"))
