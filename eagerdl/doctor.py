@@ -16,7 +16,7 @@ __all__ = ["Finding", "examine", "run"]
 
 # Distribution name -> (module, minimum version): what eagerdl cannot do without, as in pyproject.toml.
 REQUIRED = {
-    "numpy": ("numpy", "2.2"),
+    "numpy": ("numpy", "2.3"),
     "numba": ("numba", "0.62"),
     "scipy": ("scipy", "1.13"),
     "safetensors": ("safetensors", "0.5"),
