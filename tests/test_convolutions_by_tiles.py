@@ -12,22 +12,27 @@ from eagerdl.ops.convolution import window_of
 
 pytestmark = pytest.mark.skipif(products.shape() is None, reason="this processor has no fused multiply-adds")
 
-# (batch, sizes, channels, kernel, filters, strides, padding)
+# (batch, sizes, channels, kernel, filters, strides, padding, groups)
 CASES = {
-    "same": (3, (9, 7), 8, (3, 3), 16, 1, "same"),
-    "valid": (2, (9, 7), 5, (2, 3), 32, 1, "valid"),
-    "strides": (3, (11, 10), 4, (3, 3), 16, 2, "same"),
-    "strides beyond the kernel": (2, (11, 13), 4, (2, 2), 16, (3, 4), "valid"),
-    "uneven strides": (2, (8, 9), 3, (5, 3), 48, (1, 2), "same"),
-    "one channel": (2, (12, 12), 1, (3, 3), 32, 1, "same"),
-    "few filters": (2, (6, 6), 7, (3, 3), 8, 1, "same"),
-    "fewer": (2, (6, 6), 7, (3, 3), 4, 1, "valid"),
-    "a row": (4, (20,), 6, (5,), 16, 1, "same"),
-    "a row with strides": (4, (21,), 6, (4,), 16, 3, "valid"),
-    "causal": (4, (20,), 6, (5,), 16, 1, "causal"),
-    "one output": (5, (3, 3), 4, (3, 3), 16, 1, "valid"),
-    "a kernel larger than the image": (3, (2, 2), 4, (5, 5), 16, 1, "same"),
-    "pixels": (3, (5, 5), 8, (1, 1), 16, 2, "same"),
+    "same": (3, (9, 7), 8, (3, 3), 16, 1, "same", 1),
+    "valid": (2, (9, 7), 5, (2, 3), 32, 1, "valid", 1),
+    "strides": (3, (11, 10), 4, (3, 3), 16, 2, "same", 1),
+    "strides beyond the kernel": (2, (11, 13), 4, (2, 2), 16, (3, 4), "valid", 1),
+    "uneven strides": (2, (8, 9), 3, (5, 3), 48, (1, 2), "same", 1),
+    "one channel": (2, (12, 12), 1, (3, 3), 32, 1, "same", 1),
+    "few filters": (2, (6, 6), 7, (3, 3), 8, 1, "same", 1),
+    "fewer": (2, (6, 6), 7, (3, 3), 4, 1, "valid", 1),
+    "a row": (4, (20,), 6, (5,), 16, 1, "same", 1),
+    "a row with strides": (4, (21,), 6, (4,), 16, 3, "valid", 1),
+    "causal": (4, (20,), 6, (5,), 16, 1, "causal", 1),
+    "one output": (5, (3, 3), 4, (3, 3), 16, 1, "valid", 1),
+    "a kernel larger than the image": (3, (2, 2), 4, (5, 5), 16, 1, "same", 1),
+    "pixels": (3, (5, 5), 8, (1, 1), 16, 2, "same", 1),
+    "groups": (3, (7, 8), 12, (3, 3), 48, 1, "same", 3),
+    "groups of a row": (3, (17,), 8, (3,), 32, 2, "valid", 2),
+    "channels apart": (3, (9, 7), 20, (3, 3), 20, 1, "same", 20),
+    "channels apart with strides": (3, (9, 12), 16, (3, 2), 16, 2, "same", 16),
+    "channels of a row apart": (3, (15,), 5, (4,), 5, 1, "causal", 5),
 }
 # Rows of a large and of a small tile, vectors, lanes; those that this processor has.
 SHAPES = [one for _, one in products.SHAPES if products.shape() and one[3] <= products.shape()[3]]
@@ -35,9 +40,9 @@ SHAPES = [one for _, one in products.SHAPES if products.shape() and one[3] <= pr
 
 def example(name, dtype="float32"):
     """x, kernel, the cotangent of the result, and the Window."""
-    batch, size, channels, kernel, filters, strides, padding = CASES[name]
-    rng, window = np.random.default_rng(0), window_of("test", size, kernel, strides, padding, 1)
-    shapes = (batch, *size, channels), (*kernel, channels, filters), (batch, *window.out, filters)
+    batch, size, channels, kernel, filters, strides, padding, groups = CASES[name]
+    rng, window = np.random.default_rng(0), window_of("test", size, kernel, strides, padding, 1, groups)
+    shapes = (batch, *size, channels), (*kernel, channels // groups, filters), (batch, *window.out, filters)
     return *[rng.standard_normal(shape).astype(dtype) for shape in shapes], window
 
 
@@ -67,7 +72,7 @@ def assert_right(found, name):
 def test_all_kinds(name, shape, at_once, monkeypatch):
     monkeypatch.setattr(products, "shape", lambda: shape)
     x, kernel, g, window = example(name)
-    assert convolutions.fits(x, *kernel.shape[-2:], window)
+    assert convolutions.fits(x, kernel.shape, window)
     assert_right(all_three(convolutions, x, kernel, g, window), name)
 
 
@@ -78,7 +83,7 @@ def test_bands_are_put_together(name, at_once, monkeypatch):
     assert_right(all_three(convolutions, x, kernel, g, window), name)
 
 
-@pytest.mark.parametrize("name", ["same", "strides", "a row"])
+@pytest.mark.parametrize("name", ["same", "strides", "a row", "groups", "channels apart"])
 def test_layouts(name, at_once):
     x, kernel, g, window = example(name)
     wide = np.zeros((*x.shape[:-1], 2 * x.shape[-1]), "float32")
@@ -101,7 +106,7 @@ def test_results_go_where_they_are_wanted(at_once):
     assert np.all(room[:, :, 1::2] == 7)
 
 
-@pytest.mark.parametrize("name", ["same", "strides", "a row"])
+@pytest.mark.parametrize("name", ["same", "strides", "a row", "groups", "channels apart"])
 def test_the_number_of_threads_changes_no_bit(name, at_once, monkeypatch):
     example_of = example(name)
     monkeypatch.setattr(convolutions, "BAND", 3000)
@@ -116,13 +121,13 @@ def test_the_number_of_threads_changes_no_bit(name, at_once, monkeypatch):
 
 def test_what_does_not_fit_goes_to_columns(monkeypatch):
     x, kernel, _, window = example("same")
-    assert not convolutions.fits(x, *kernel.shape[-2:], window)  # too small
+    assert not convolutions.fits(x, kernel.shape, window)  # too small
     monkeypatch.setattr(convolutions, "LARGE", 1)
-    assert not convolutions.fits(x.astype("float64"), *kernel.shape[-2:], window)
-    assert not convolutions.fits(x, kernel.shape[-2], 3, window)
-    assert not convolutions.fits(x, *kernel.shape[-2:], window._replace(groups=2))
-    assert not convolutions.fits(x, *kernel.shape[-2:], window._replace(dilation=(1, 2)))
-    assert not convolutions.fits(x[:0], *kernel.shape[-2:], window)
+    assert not convolutions.fits(x.astype("float64"), kernel.shape, window)
+    assert not convolutions.fits(x, (*kernel.shape[:-1], 3), window)
+    assert not convolutions.fits(x, (3, 3, 1, 16), window._replace(groups=8))  # two filters for each channel
+    assert not convolutions.fits(x, kernel.shape, window._replace(dilation=(1, 2)))
+    assert not convolutions.fits(x[:0], kernel.shape, window)
 
 
 @pytest.mark.parametrize("strides", [1, 2])
