@@ -19,7 +19,7 @@ else:
     node = t._node = Node()
     node.primitive = primitive
     if keeps is False:  # as `held` gives it
-        node.inputs = ((a.shape, a.dtype),)
+        node.inputs = ((a.shape, {dtype}),)
     else:
         node.inputs = (None if keeps is None else x if x.__class__ is Tensor else held(x, True),)
     node.params = {params}
@@ -129,9 +129,9 @@ def binder(tensors, params, needed, plain, variadic, usual=None):
     first = ""
     if usual:
         as_usual = " and ".join(f"{name} is {value}" for name, value in zip(ps, usual, strict=True))
-        first = filled(REDUCTION, as_usual=as_usual, record=RECORD_UNARY.format(params=usual))
+        first = filled(REDUCTION, as_usual=as_usual, record=RECORD_UNARY.format(params=usual, dtype="FLOAT32"))
     if plain:
-        run = filled(ONE_TENSOR, params=given, record=RECORD_UNARY.format(params=f"({given})"))
+        run = filled(ONE_TENSOR, params=given, record=RECORD_UNARY.format(params=f"({given})", dtype="a.dtype"))
     elif variadic:
         run = filled(VARIADIC, params=given)
     else:
@@ -146,4 +146,4 @@ def binder(tensors, params, needed, plain, variadic, usual=None):
 
 def recorder():
     """The text of `record_unary`, for ops that have a binder of their own."""
-    return filled(RECORDER, record=RECORD_UNARY.format(params="params"))
+    return filled(RECORDER, record=RECORD_UNARY.format(params="params", dtype="a.dtype"))

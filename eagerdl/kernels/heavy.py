@@ -1,7 +1,7 @@
 """Forwards that pass over large arrays several times: compiled code takes their place when they have cost more than compiling.
 
-The numbers are the same to the bit; what changes is the time. A prompt never waits for a compiler, a loop that goes on for seconds
-has its ops fused, as in a traced function, but one by one.
+The numbers are the same to the bit; what changes is the time. Who tries something at a prompt does not wait for a compiler; a loop
+that goes on for seconds has its ops fused as in a traced function, but one by one.
 """
 
 import functools
