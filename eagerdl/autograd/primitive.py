@@ -26,6 +26,7 @@ from eagerdl.errors import EagerdlError, ShapeError, translate
 from eagerdl.kernels.heavy import heavy as replaceable
 from eagerdl.tensor import Tensor, from_array
 
+new_spec = functools.partial(object.__new__, Spec)
 REGISTRY = {}  # name -> Primitive, every op there is
 
 
@@ -317,12 +318,18 @@ def zeros_like(x):
 
 def as_spec(held):
     """What a rule that needs no values gets, of what a node held or of the input itself."""
-    return Spec(*held) if held.__class__ is tuple else held
+    if held.__class__ is not tuple:
+        return held
+    spec = new_spec()
+    spec.shape, spec.dtype = held
+    return spec
 
 
 def _times(g, slope):
     """g * slope, with the slope conjugated if complex, as in TF."""
-    return g * (slope.conj() if isinstance(slope, Tensor) and slope.dtype.kind == "c" else slope)
+    if slope.__class__ is Tensor:
+        return g * (slope if slope._array.dtype in dtypes.FLOATING_SET else slope.conj())
+    return g * (slope.conj() if isinstance(slope, Tensor) and dtypes.is_complex(slope.dtype) else slope)
 
 
 def _summed(g, held):
