@@ -7,7 +7,9 @@ import pytest
 
 import eagerdl as edl
 from eagerdl.errors import ArgumentError, DTypeError, ShapeError
+from eagerdl.kernels import attention
 from eagerdl.nn.layer import get_mask, set_mask
+from eagerdl.tree import flatten
 
 L = edl.layers
 
@@ -241,6 +243,70 @@ def test_pieces_of_a_batch_agree_with_the_whole(monkeypatch, limits):
     whole = gradient(q)
     monkeypatch.setattr("eagerdl.ops.fused_attention.PIECE", 1)
     np.testing.assert_allclose(gradient(q), whole, rtol=1e-9, atol=1e-12)
+
+
+@pytest.fixture(params=[1, 40, 1 << 17], ids=["few queries at a time", "some", "all"])
+def by_blocks(request, monkeypatch):
+    """Sequences of any length are long ones."""
+    monkeypatch.setattr(attention, "LONG", 1)
+    monkeypatch.setattr(attention, "FEWEST", 2)
+    monkeypatch.setattr(attention, "BLOCK", request.param)
+
+
+LONG = {  # queries, keys, heads, heads of keys, causal
+    "plain": (7, 7, 2, 2, False),
+    "causal": (7, 7, 2, 2, True),
+    "groups": (7, 5, 4, 2, False),
+    "groups, causal, more queries than keys": (9, 4, 4, 1, True),
+    "causal, more keys than queries": (4, 9, 2, 2, True),
+    "one of each": (1, 1, 1, 1, True),
+}
+
+
+@pytest.mark.parametrize("name", LONG)
+def test_long_sequences_go_block_by_block(name, by_blocks):
+    t, s, n, shared, causal = LONG[name]
+    q, k, v = [
+        edl.constant(normal(2, *shape, seed=i)) for i, shape in enumerate([(t, n, 3), (s, shared, 3), (s, shared, 5)])
+    ]
+
+    def run(bias=None):
+        return edl.value_and_grad(
+            lambda q, k, v: (edl.dot_product_attention(q, k, v, bias=bias, is_causal=causal) ** 2).sum(),
+            argnums=(0, 1, 2),
+        )(q, k, v)
+
+    for one, other in zip(
+        flatten(run())[0], flatten(run(bias=0.0))[0], strict=True
+    ):  # with a bias it is computed in ops
+        np.testing.assert_allclose(one, other, rtol=1e-9, atol=1e-12)
+    edl.check_grads(lambda q, k, v: edl.dot_product_attention(q, k, v, is_causal=causal), [q, k, v], order=2)
+
+
+def test_long_sequences_keep_no_weights():
+    x = edl.constant(normal(1, 512, 1, 4).astype("float32"))
+    with edl.GradientTape() as tape:
+        tape.watch(x)
+        y = edl.dot_product_attention(x, x, x, is_causal=True)
+    kept = y._node.parents[0].out
+    assert sum(one.size for one in kept) <= 2 * x.size
+    assert tape.gradient(y, x).shape == x.shape
+
+
+@pytest.mark.parametrize(("batch", "length"), [(1, 512), (9, 128)])
+def test_compiled_attention_that_leaves_the_cache_has_the_same_bits(batch, length):
+    q, k, v = [edl.constant(normal(batch, length, 8, 16, seed=i).astype("float32")) for i in range(3)]
+
+    def run(q, k, v):
+        with edl.GradientTape() as tape:
+            tape.watch([q, k, v])
+            y = edl.dot_product_attention(q, k, v, is_causal=True)
+        return [y, *tape.gradient(y, [q, k, v])]
+
+    compiled = edl.function(run)
+    for found in (compiled(q, k, v), compiled(q, k, v)):
+        for one, other in zip(found, run(q, k, v), strict=True):
+            np.testing.assert_array_equal(one, other)
 
 
 # -- without projections --------------------------------------------------------------------------

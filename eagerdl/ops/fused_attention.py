@@ -12,7 +12,8 @@ import numpy as np
 
 from eagerdl import devices
 from eagerdl.autograd import Spec, custom, vjp
-from eagerdl.kernels import threads
+from eagerdl.errors import TracingError
+from eagerdl.kernels import attention, threads
 from eagerdl.ops.activation import largest, softmax, total
 from eagerdl.ops.arithmetic import where
 from eagerdl.ops.creation import tri
@@ -24,6 +25,7 @@ from eagerdl.ops.shape import reshape, transpose
 __all__ = ["attend", "attend_in_ops"]
 
 PIECE = 1 << 15  # scores that are worked on at once
+CACHED = 1 << 20  # scores up to which a trace computes all of them at once
 HEADS_FIRST = (0, 2, 1, 3)
 
 
@@ -123,6 +125,24 @@ def attend_in_ops(query, key, value, mask, scale, causal, bias=None, cap=None):
     return transpose(out, HEADS_FIRST)
 
 
+def whole(x):
+    """An array that is no stand-in for one.
+
+    Raises:
+        TracingError: for a stand-in: the op is then one call of the trace.
+    """
+    if isinstance(x, devices.StandIn):
+        raise TracingError("attend", "arrays are needed", "a trace has none", "call it as a whole")
+    return x
+
+
+def leave_to_pieces(query, key):
+    """Has a trace call the op as a whole where the cache does not hold all scores: then it works on some at a time."""
+    (b, t, n, _), s = query.shape, key.shape[1]
+    if devices.module_of(query) is np and b * n * t * s > CACHED:
+        whole(query)
+
+
 def _attend_vjp(g, out, needs, xs, scale, causal):
     of_out = g[0]
     found = [None] * len(xs)
@@ -133,16 +153,25 @@ def _attend_vjp(g, out, needs, xs, scale, causal):
 
 def _attend_specs(xs, scale, causal):
     (b, t, n, _), (_, s, shared, v) = xs[0].shape, xs[2].shape
-    return Spec((b, t, n, v), xs[0].dtype), Spec((b, shared, n // shared, s, t), xs[0].dtype)
+    kept = 1 if _goes_by_blocks(xs) else s
+    return Spec((b, t, n, v), xs[0].dtype), Spec((b, shared, n // shared, kept, t), xs[0].dtype)
+
+
+def _goes_by_blocks(xs):
+    """True for long sequences without a mask."""
+    return len(xs) == 3 and attention.is_long(*xs[:2])
 
 
 @custom(vjp=_attend_vjp, infer=_attend_specs, several=True, variadic=True)
 def _attend(xs, scale, causal):
     """xs: query (b, t, n, h), key (b, s, k, h), value (b, s, k, v), mask? -> result, weights (b, k, n / k, s, t).
 
-    The weights are for the gradient of the result; they have none themselves.
+    The weights are for the gradient of the result; they have none themselves. Of long sequences there is one number for each query
+    in their place, (b, k, n / k, 1, t).
     """
     query, key, value = xs[:3]
+    if devices.module_of(query) is np and _goes_by_blocks(xs):
+        return attention.attend(*map(whole, xs), scale, causal)
     (b, t, n, _), (s, shared, size) = query.shape, value.shape[1:]
     xp = devices.module_of(query)
     added, _ = _hidden(xs[3] if len(xs) > 3 else None, causal, query, key)
@@ -162,6 +191,7 @@ def _attend(xs, scale, causal):
         return xp.matmul(w.swapaxes(-1, -2), values[piece], out=result), w
 
     if not isinstance(query, np.ndarray):  # on a GPU, or in a trace
+        leave_to_pieces(query, key)
         result, weights = attend_piece(slice(None))
         return _by_places(result), weights
     weights = np.empty((b, shared, n // shared, s, t), query.dtype)
@@ -189,6 +219,8 @@ def _grad_vjp(g, xs, scale, causal):
 def _attend_grad(xs, scale, causal):
     """xs: g (b, t, n, v), query, key, value, result, weights, mask? -> the cotangents of query, key, value."""
     g, query, key, value, out, weights = xs[:6]
+    if devices.module_of(query) is np and _goes_by_blocks(xs[1:4] + xs[6:]):
+        return attention.gradient(*map(whole, xs), scale, causal)
     b, shared, xp = len(query), key.shape[2], devices.module_of(query)
     there = _hidden(xs[6], causal, query, key)[1] if len(xs) > 6 else None
     keys, values = key.transpose(HEADS_FIRST)[:, :, None], value.transpose(HEADS_FIRST)[:, :, None]
@@ -211,6 +243,7 @@ def _attend_grad(xs, scale, causal):
         return xp.matmul(d.swapaxes(-1, -2), keys[piece], out=of_query), of_key, of_value
 
     if not isinstance(query, np.ndarray):
+        leave_to_pieces(query, key)
         return tuple([_by_places(one) for one in pull_piece(slice(None))])
     found = [np.empty(x.shape, query.dtype) for x in (query, key, value)]
     parts = [_by_heads(x, shared) for x in found]
