@@ -148,3 +148,12 @@ def test_own_functions():
 def test_errors(call, error, match):
     with pytest.raises(error, match=match):
         call()
+
+
+def test_gelu_of_float32_is_near_that_of_float64():
+    x = np.linspace(-13, 13, 20_001)
+    exact = edl.gelu(edl.constant(x), approximate=False).numpy()
+    found = edl.gelu(edl.constant(x, "float32"), approximate=False).numpy()
+    np.testing.assert_allclose(found, exact, rtol=2e-5, atol=1e-38)
+    near = np.abs(x) < 3
+    np.testing.assert_allclose(found[near], exact[near], rtol=1e-6)

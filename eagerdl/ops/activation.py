@@ -378,12 +378,46 @@ _A = 2 * math.sqrt(2 / math.pi)
 _B = 0.044715 * _A
 
 
-def _gelu_gate(x, approximate):
-    """What gelu multiplies x by, in a new array: sigmoid(w), or the normal distribution function."""
-    if not approximate:
+# erfc(z) = t exp(-z**2 + polynomial of t) for t = 1 / (1 + z / 2), to 1.2e-7 of itself for z >= 0: the coefficients, from t**9 on
+# (Press et al., 1992, "Numerical Recipes in C", 2nd ed., sec. 6.2, a Chebyshev fit).
+_ERFC = (0.17087277, -0.82215223, 1.48851587, -1.13520398, 0.27886807, -0.18628806, 0.09678418, 0.37409196, 1.00002368,
+         -1.26551223)  # fmt: skip
+
+
+def _normal_distribution(x):
+    """The probability that a standard normal number is below x, in a new array.
+
+    In float32 it is off by 8e-7 of itself at most where |x| < 3, and by 8e-6 before it vanishes: without a call for each element.
+    """
+    if x.dtype != np.float32:
         out = erfc.primitive.forward(x * -math.sqrt(0.5))
         out *= 0.5
         return out
+    t = np.abs(x)
+    t *= math.sqrt(0.125)
+    t += 1
+    np.reciprocal(t, out=t)
+    out = t * _ERFC[0]
+    for coefficient in _ERFC[1:-1]:
+        out += coefficient
+        out *= t
+    out += _ERFC[-1]
+    squared = np.square(x)
+    squared *= 0.5
+    out -= squared
+    np.exp(out, out=out)
+    out *= t
+    out *= 0.5  # that of -|x|
+    rest = 1 - 2 * out
+    rest *= x >= 0
+    out += rest
+    return out
+
+
+def _gelu_gate(x, approximate):
+    """What gelu multiplies x by, in a new array: sigmoid(w), or the normal distribution function."""
+    if not approximate:
+        return _normal_distribution(x)
     out = np.square(x)
     out *= _B
     out += _A
