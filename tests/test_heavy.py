@@ -6,6 +6,7 @@ from test_function_ops import Slots, same_bits
 from test_ops import ROWS, find
 
 import eagerdl as edl
+from eagerdl.jit import forwards
 from eagerdl.kernels import heavy
 from eagerdl.tree import flatten
 
@@ -36,6 +37,7 @@ def replaced(monkeypatch):
 
     monkeypatch.setattr(heavy, "LARGE", 1)
     monkeypatch.setattr(heavy, "PATIENCE", -1.0)
+    monkeypatch.setattr(forwards, "OFTEN", 1)
     monkeypatch.setattr(heavy, "compiled", watched)
     return names
 
@@ -96,6 +98,26 @@ def test_a_forward_is_replaced_when_it_has_cost_enough(replaced, monkeypatch):
     while not replaced:
         assert np.array_equal(twice_plus_one(x), np.full(100_000, 3.0, "float32"))
     assert replaced == ["twice_plus_one"]
+
+
+def test_programs_are_made_for_layouts_that_come_often_and_few_are_kept(replaced, monkeypatch):
+    monkeypatch.setattr(forwards, "OFTEN", 3)
+    monkeypatch.setattr(forwards, "KEPT", 2)
+    monkeypatch.setattr(forwards, "_programs", {})
+
+    @heavy.heavy
+    def squared(x):
+        return x * x
+
+    for n in (10, 11, 12):
+        for _ in range(4):
+            assert np.array_equal(squared(np.ones(n)), np.ones(n))
+    assert replaced == ["squared"] * 6  # two calls of four come too early
+    assert len(forwards._programs) == 2
+    monkeypatch.setattr(forwards, "MEMORY", 0)
+    for _ in range(4):
+        squared(np.ones(13))
+    assert not any(forwards._programs.values())
 
 
 def test_what_cannot_be_replaced_runs_as_it_is(replaced):

@@ -1,5 +1,6 @@
 """Programs of single forwards, by which eager execution computes large arrays; see `kernels.heavy`."""
 
+import collections
 import threading
 
 import numpy as np
@@ -8,13 +9,16 @@ from eagerdl import devices
 from eagerdl.jit.running import current
 from eagerdl.kernels import heavy
 
-KEPT = 256  # programs; one for each forward, layout of its arrays, and values of its other arguments
+OFTEN = 16  # calls with the same layouts of arrays and values of other arguments, before there is a program for them
+KEPT, MEMORY = 64, 1 << 28  # programs at most, and bytes that they have for themselves
+COUNTED = 4096  # combinations whose calls are counted
 _programs: dict = {}
+_calls: collections.Counter = collections.Counter()
 _lock = threading.Lock()
 
 
 def compiled(forward, arguments):
-    """What ``forward(*arguments)`` gives, by a program; None where there can be none."""
+    """What ``forward(*arguments)`` gives, by a program; None where there is none, or not yet."""
     if current() is not None or devices.current() is not devices.CPU:
         return None
     arrays, rest = parted(arguments)
@@ -24,14 +28,29 @@ def compiled(forward, arguments):
     except TypeError:  # arguments without a hash
         return None
     if program is key:
-        with _lock:
-            while len(_programs) >= KEPT:
-                del _programs[next(iter(_programs))]
-            program = _programs[key] = program_of(forward, arguments)
+        program = added(key, forward, arguments)
     if program is None:
         return None
     made = program(arrays)
     return tuple(made) if program.several else made[0]
+
+
+def added(key, forward, arguments):
+    """The program for arguments that come often; None for others."""
+    with _lock:
+        if len(_calls) >= COUNTED:
+            _calls.clear()
+        _calls[key] += 1
+        if _calls[key] < OFTEN:
+            return None
+        del _calls[key]
+        made = program_of(forward, arguments)
+        if made is not None and made.arena_bytes > MEMORY:
+            made = None
+        _programs[key] = made
+        while len(_programs) > KEPT or sum(one.arena_bytes for one in _programs.values() if one is not None) > MEMORY:
+            del _programs[next(iter(_programs))]
+        return made
 
 
 def parted(arguments):

@@ -60,8 +60,11 @@ class Layout(Schedule):
         apart = {*self.partners, *[root for value in self.graph.writes.values() for root in self._roots(value)]}
         makers = {}
         for step in self.steps:
-            if step.region is None and self._wants_stillness(step.node):
-                apart.update(step.outputs, [root for value in step.reads for root in self._roots(value)])
+            copied = step.region is None and bool(copies.parts_of(step.node))
+            if copied or (step.region is None and self._wants_stillness(step.node)):
+                # Copies may be told of inputs, but not of views of them.
+                still = [value for value in step.reads if not copied or value not in self.graph.inputs]
+                apart.update(step.outputs, [root for value in still for root in self._roots(value)])
             elif step.region is not None or (takes_out(step.node) and not step.node.shares):
                 makers.update(dict.fromkeys(step.outputs, step))
         inputs, outputs = [
@@ -72,7 +75,7 @@ class Layout(Schedule):
 
     def _wants_stillness(self, node):
         """True for calls that may be replaced by code which knows where arrays lie."""
-        return node.kind == LOOP or bool(copies.parts_of(node)) or scattering.fits(node) or is_stack(node)
+        return node.kind == LOOP or scattering.fits(node) or is_stack(node)
 
     def _home_of(self, value):
         """The value in whose memory a value lies: its own."""
