@@ -1,6 +1,7 @@
 """Layers that normalize each example by itself: all of its features, groups of them, or without subtracting their mean."""
 
 import builtins
+import math
 
 from eagerdl import dtypes, ops, registry
 from eagerdl.errors import ArgumentError, DTypeError, ShapeError
@@ -174,6 +175,9 @@ class GroupNormalization(AffineNormalization):
         axis = self.axis % len(shape)
         work = dtypes.result_type(dtype, dtypes.float32)
         x = inputs if dtype == work else ops.cast(inputs, work)
+        if axis == len(shape) - 1:
+            out = self._where_channels_lie_together(x)
+            return out if out.dtype == self.compute_dtype else ops.cast(out, self.compute_dtype)
         grouped = ops.reshape(x, (*shape[:axis], self.groups, shape[axis] // self.groups, *shape[axis + 1 :]))
         # All axes but those of the batch and of the groups.
         over = [i for i in builtins.range(1, len(shape) + 1) if i != axis]
@@ -184,6 +188,23 @@ class GroupNormalization(AffineNormalization):
         if self.beta is not None:
             out = out + (ops.reshape(self.beta, (-1, *behind)) if behind else self.beta)
         return out if out.dtype == self.compute_dtype else ops.cast(out, self.compute_dtype)
+
+    def _where_channels_lie_together(self, x):
+        """x (n, ..., c) -> (n, ..., c). By sums for each channel, of which those of a group are added up: nothing is moved."""
+        n, *inner, channels = x.shape
+        groups = n, self.groups, channels // self.groups
+        count = math.prod(inner) * groups[-1]
+
+        def mean_of(values):
+            for axis in builtins.range(len(inner), 0, -1):  # one after the other: short sums lose less
+                values = ops.sum(values, axis)
+            mean = ops.sum(ops.reshape(values, groups), -1, keepdims=True) / count
+            return ops.reshape(ops.broadcast_to(mean, groups), (n, *(1,) * len(inner), channels))
+
+        distance = x - mean_of(x)
+        factor = ops.rsqrt(mean_of(ops.square(distance)) + self.epsilon)
+        out = distance * (factor if self.gamma is None else factor * self.gamma)
+        return out if self.beta is None else out + self.beta
 
     def get_config(self):
         own = {
