@@ -8,6 +8,8 @@ stays there. So one block of the largest size that it learns from, asked for and
 Source: mallopt(3), M_MMAP_THRESHOLD, "dynamic mmap threshold".
 """
 
+import contextlib
+
 import numpy as np
 
 LARGEST = 32 << 20  # bytes: glibc learns from no larger ones
@@ -15,5 +17,6 @@ HEADER = 16 << 10  # room for what glibc and NumPy add
 
 
 def keep_freed_memory():
-    """Has glibc keep up to 64 MiB of what was freed; elsewhere it does nothing."""
-    np.empty(LARGEST - HEADER, np.uint8)
+    """Has glibc keep up to 64 MiB of what was freed; elsewhere, and where memory is scarce, it does nothing."""
+    with contextlib.suppress(MemoryError):
+        np.empty(LARGEST - HEADER, np.uint8)
