@@ -16,7 +16,7 @@ from eagerdl.dtypes import INEXACT_SET
 from eagerdl.tensor import Tensor, from_array
 from eagerdl.variable import Variable
 
-SCALARS = frozenset(PYTHON_SCALARS)
+SCALARS, NOTHING = frozenset(PYTHON_SCALARS), frozenset()
 
 
 class Spec:
@@ -131,8 +131,8 @@ class Core(Recording):
         self.alive = True
         self.forward = self.shared = self.tensors = ()  # recordings with others; weak references to watched nodes
         self.edges = (
-            frozenset()
-        )  # weak references to watched nodes that other tapes recorded: what led to them is not this tape's
+            NOTHING  # weak references to watched nodes that other tapes recorded: what led to them is not this tape's
+        )
         self.watched = {}  # the leaf of a variable -> the variable
         self.nodes = []
 

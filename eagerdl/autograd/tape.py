@@ -341,7 +341,8 @@ def ones_like(y):
     array = y._array
     if array.shape or array.__class__ is not np.ndarray:
         return from_array(devices.module_of(array).ones(array.shape, array.dtype))
-    return from_array(_one.get(array.dtype) or _one.setdefault(array.dtype, np.ones((), array.dtype)))
+    one = _one.get(array.dtype)
+    return from_array(_one.setdefault(array.dtype, np.ones((), array.dtype)) if one is None else one)
 
 
 def _or_unconnected(g, x, unconnected):
@@ -400,8 +401,11 @@ def sweep(core, targets, cotangents, sources, consume=False):
             return sweep(core, targets, cotangents, sources, consume)
     wanted = set(sources)
     all_lead = core.watches_only(wanted) if core.tensors else wanted.issuperset(core.watched)
-    if consume and all_lead and not core.shared and not core.edges and LEAVES.issuperset(map(type, wanted)):
-        return sweep_all(core, targets, cotangents, sources)
+    if consume and all_lead and not core.shared and not core.edges:
+        if len(wanted) == len(core.watched) or LEAVES.issuperset(
+            map(type, wanted)
+        ):  # these are the leaves that it watches
+            return sweep_all(core, targets, cotangents, sources)
     follow = core.has if all_lead else leading([y._node for y in targets], wanted, core).__contains__
     pending, heap, edges = {}, [], core.edges  # node -> cotangent so far; (-serial, node) of those that have parents
     for y, g in zip(targets, cotangents):
