@@ -14,7 +14,10 @@ import numpy as np
 import eagerdl as edl
 from eagerdl import layers
 
-NORMAL = edl.initializers.RandomNormal(stddev=0.02)
+
+def normal(stddev=0.02):
+    """An initializer; made when a model is, because it draws its seed then."""
+    return edl.initializers.RandomNormal(stddev=stddev)
 
 
 class Block(layers.Layer):
@@ -23,11 +26,11 @@ class Block(layers.Layer):
     def __init__(self, width, heads, depth, dropout=0.0):
         super().__init__()
         # The last layers of 2 * depth branches start smaller, so that their sum has the size of one.
-        last = edl.initializers.RandomNormal(stddev=0.02 / (2 * depth) ** 0.5)
+        last = normal(0.02 / (2 * depth) ** 0.5)
         self.norm_1 = layers.LayerNormalization(epsilon=1e-5)
-        self.attention = layers.MultiHeadAttention(heads, width // heads, dropout=dropout, kernel_initializer=NORMAL)
+        self.attention = layers.MultiHeadAttention(heads, width // heads, dropout=dropout, kernel_initializer=normal())
         self.norm_2 = layers.LayerNormalization(epsilon=1e-5)
-        self.expand = layers.Dense(4 * width, "gelu", kernel_initializer=NORMAL)
+        self.expand = layers.Dense(4 * width, "gelu", kernel_initializer=normal())
         self.contract = layers.Dense(width, kernel_initializer=last)
         self.dropout = layers.Dropout(dropout)
 
@@ -43,8 +46,8 @@ class GPT(edl.Model):
     def __init__(self, alphabet, context=64, width=64, heads=4, depth=2, dropout=0.0):
         super().__init__()
         self.context = context
-        self.letters = layers.Embedding(alphabet, width, embeddings_initializer=NORMAL)
-        self.places = layers.Embedding(context, width, embeddings_initializer=NORMAL)
+        self.letters = layers.Embedding(alphabet, width, embeddings_initializer=normal())
+        self.places = layers.Embedding(context, width, embeddings_initializer=normal())
         self.dropout = layers.Dropout(dropout)
         self.blocks = [Block(width, heads, depth, dropout) for _ in range(depth)]
         self.norm = layers.LayerNormalization(epsilon=1e-5)

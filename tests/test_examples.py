@@ -135,6 +135,7 @@ def test_small_gpt_learns_and_writes(tmp_path):
     history, written = example("small_gpt").main(path, steps=12, letters=30, verbose=0)
     assert history["loss"][-1] < 0.85 * history["loss"][0]
     assert set(written) <= set(text) and len(written) == 40
+    assert (history, written) == example("small_gpt").main(path, steps=12, letters=30, verbose=0)  # of the same seed
 
 
 def test_small_gpt_sees_nothing_of_what_follows():
