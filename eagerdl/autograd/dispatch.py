@@ -29,7 +29,7 @@ from eagerdl.autograd.graph import (  # noqa: F401 (binders name most of them)
     weak,
 )
 from eagerdl.dtypes import INEXACT_SET, keep, standardize  # noqa: F401 (binders name the first)
-from eagerdl.errors import ArgumentError, DeviceError, DTypeError, TracingError
+from eagerdl.errors import ArgumentError, DeviceError, TracingError
 from eagerdl.tensor import Tensor, from_array, holds_tensor, new_tensor, to_array
 from eagerdl.variable import Variable
 
@@ -203,13 +203,13 @@ def general(primitive, inputs, params):
 def meeting(primitive, inputs):
     """The inputs as tensors of the dtypes at which the op lets them meet."""
     operands, kinds = [], []
-    for index, x in enumerate(inputs):
+    for x in inputs:
         if x.__class__ is Tensor:
             kinds.append(x._array.dtype)
         elif x.__class__ in SCALARS:
             kinds.append(x.__class__)
         else:
-            x = as_operand(primitive, index, x)
+            x = as_operand(primitive, x)
             kinds.append(x._weak or x.dtype)
         operands.append(x)
     aims = met(primitive.promote, tuple(kinds), standardize(None))
@@ -248,16 +248,13 @@ def as_array(value):
     return value if devices.is_array(value) else asarray(value)
 
 
-def as_operand(primitive, index, x):
+def as_operand(primitive, x):
     """An argument as a tensor."""
     if isinstance(x, Tensor):
         return x
-    where = primitive.name
-    if x is MISSING:
-        raise DTypeError(where, f"the argument {primitive.tensor_name(index)!r} is needed", "it is missing", "pass it")
     if holds_tensor(x):
         return Tensor._pack(x)
-    return from_array(to_array(x, where=where))
+    return from_array(to_array(x, where=primitive.name))
 
 
 def as_dtype(x, dtype, where):

@@ -35,7 +35,7 @@ class Primitive:
 
     __slots__ = (
         "body", "call", "defaults", "family", "forward", "infer", "keep_all", "keeps", "keeps_out", "lower", "name",
-        "params", "places", "promote", "pull", "push", "reduce", "required", "same_dtype", "several", "tensors", "variadic",
+        "params", "promote", "pull", "push", "reduce", "same_dtype", "several", "tensors", "variadic",
     )  # fmt: skip
 
     def __init__(self, family, body, forward, *, tensors=1, infer, promote, several=False, same_dtype=False, lower=None,
@@ -47,8 +47,6 @@ class Primitive:
         self.tensors, self.params = names[:count], names[count:]
         given = body.__defaults__ or ()
         self.defaults = (inspect.Parameter.empty,) * (len(self.params) - len(given)) + given
-        self.places = {name: place for place, name in enumerate(self.params)}
-        self.required = tuple(place for place, value in enumerate(self.defaults) if value is inspect.Parameter.empty)
         self.infer, self.promote, self.several, self.same_dtype, self.lower = infer, promote, several, same_dtype, lower
         self.reduce = reduce
         self.pull = self.push = None
@@ -68,29 +66,6 @@ class Primitive:
     def tensor_name(self, index):
         """The name of input number `index` in messages."""
         return f"{self.tensors[0]}[{index}]" if self.variadic else self.tensors[index]
-
-    def arguments(self, args, named):
-        """Splits a call's arguments into inputs and parameters, with defaults filled in."""
-        count = len(self.tensors)
-        inputs, params = args[:count], args[count:]
-        if len(inputs) == count and len(params) <= len(self.params):
-            values = [*params, *self.defaults[len(params) :]]
-            for name, value in named.items():
-                place = self.places.get(name, -1)
-                if place < len(params):  # unknown, or given twice
-                    break
-                values[place] = value
-            else:
-                if not any(values[place] is inspect.Parameter.empty for place in self.required):
-                    return tuple(inputs[0]) if self.variadic else inputs, tuple(values)
-        try:
-            bound = self.signature.bind(*args, **named)
-        except TypeError:
-            raise dispatch.bad_call(self.name, self.signature, args, named) from None
-        bound.apply_defaults()
-        values = bound.arguments
-        inputs = tuple(values[self.tensors[0]]) if self.variadic else tuple(values[name] for name in self.tensors)
-        return inputs, tuple(values[name] for name in self.params)
 
     def explain(self, error, tensors, params):
         """The framework's error for what forward raised: the op's own rule says what is required."""

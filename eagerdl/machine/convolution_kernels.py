@@ -1,7 +1,8 @@
 """The sources of the kernels of `convolutions`.
 
-A kernel goes through bands of images. `BANDED` brings a band into its margin; `OUTPUTS` and `SUMS_OVER_IMAGES` are what is around
-it, for convolutions and for gradients of kernels; in each stands a product by tiles, or the terms of channels that stay apart.
+A kernel goes through bands of images. `BANDS` says what they are, `BANDED` brings one into its margin; `OUTPUTS` and
+`SUMS_OVER_IMAGES` are what is around it, for convolutions and for gradients of kernels; in each stands a product by tiles, or the
+terms of channels that stay apart.
 """
 
 import functools
@@ -14,6 +15,15 @@ from eagerdl.machine import compiler, products
 from eagerdl.templates import filled
 
 FEWEST_LANES = 4  # floats in a vector
+
+# What bands are, and a margin of zeros.
+BANDS = """
+pitch, band, low, row_floats, height, stride, before = (
+    word(P, 11), word(P, 12), word(P, 13), word(P, 14), word(P, 15), word(P, 16), word(P, 17))
+bands, rows, out_rows = word(P, 18), word(P, 19), word(P, 20)
+for j in range(word(P, 21)):
+    store_f4_0(scratch, 4 * j, as_f4(0))
+""".strip()
 
 # Copies a band of an image, which begins at its row `begin`, into its margin. The rest of the margin is zero from the beginning.
 BANDED = """
@@ -31,11 +41,7 @@ OUTPUTS = """def kernel(P):
     out, x, b, scratch = word(P, 0), word(P, 1), word(P, 2), word(P, 3)
     number, at, jobs = word(P, 4), word(P, 5), word(P, 6)
     out_image, out_row, x_image, x_row = word(P, 7), word(P, 8), word(P, 9), word(P, 10)
-    pitch, band, low, row_floats, height, stride, before = (
-        word(P, 11), word(P, 12), word(P, 13), word(P, 14), word(P, 15), word(P, 16), word(P, 17))
-    bands, rows, out_rows = word(P, 18), word(P, 19), word(P, 20)
-    for j in range(word(P, 21)):
-        store_f4_0(scratch, 4 * j, as_f4(0))
+    {bands}
     for job in range(jobs):
         first = least(at * rows, out_rows - rows)
         begin, image = first * stride - before, x + number * x_image
@@ -78,12 +84,8 @@ SUMS_OVER_IMAGES = """def kernel(P):
     sums, x, g, scratch = word(P, 0), word(P, 1), word(P, 2), word(P, 3)
     first_sum, last_sum, bounds = word(P, 4), word(P, 5), word(P, 6)
     g_image, g_row, x_image, x_row = word(P, 7), word(P, 8), word(P, 9), word(P, 10)
-    pitch, band, low, row_floats, height, stride, before = (
-        word(P, 11), word(P, 12), word(P, 13), word(P, 14), word(P, 15), word(P, 16), word(P, 17))
-    bands, rows, out_rows = word(P, 18), word(P, 19), word(P, 20)
+    {bands}
     sum_bytes = word(P, 22)
-    for j in range(word(P, 21)):
-        store_f4_0(scratch, 4 * j, as_f4(0))
     for part in range(first_sum, last_sum):
         more, mine = 0, sums + part * sum_bytes
         for number in range(word(bounds, part), word(bounds, part + 1)):
@@ -161,7 +163,7 @@ def outputs(shape):
     """The kernel that computes convolutions by tiles."""
     text = f"{shape.large}x{shape.vectors}x{shape.lanes}"
     made = filled(PRODUCT, shape=text, spots=8 * shape.large, width=4 * shape.width)
-    return compiler.kernel(filled(OUTPUTS, banded=BANDED, made=made))
+    return compiler.kernel(filled(OUTPUTS, bands=BANDS, banded=BANDED, made=made))
 
 
 @functools.cache
@@ -170,7 +172,7 @@ def sums_over_images(shape):
     counts, text = (("larges", shape.large), ("smalls", shape.small), ("singles", 1)), f"{shape.vectors}x{shape.lanes}"
     tiles = [filled(TILES, count=count, rows=rows, shape=text) for count, rows in counts]
     added = filled(PRODUCTS, width=4 * shape.width, tiles="\n".join(tiles))
-    return compiler.kernel(filled(SUMS_OVER_IMAGES, banded=BANDED, added=added))
+    return compiler.kernel(filled(SUMS_OVER_IMAGES, bands=BANDS, banded=BANDED, added=added))
 
 
 @functools.cache
@@ -178,7 +180,7 @@ def outputs_apart(taps):
     """The kernel that computes convolutions of channels that stay apart, for a kernel of so many rows and columns."""
     terms = [TERM.format(p=p, q=q, tap=tap) for tap, (p, q) in enumerate(np.ndindex(taps))]
     lines = [f"total = {terms[0]}", *[f"total = total + {term}" for term in terms[1:]]]
-    return compiler.kernel(filled(OUTPUTS, banded=BANDED, made=filled(APART, terms="\n".join(lines))))
+    return compiler.kernel(filled(OUTPUTS, bands=BANDS, banded=BANDED, made=filled(APART, terms="\n".join(lines))))
 
 
 @functools.cache
@@ -186,4 +188,4 @@ def sums_apart(taps):
     """The kernel that computes the gradients of their kernels, as several sums."""
     loops = [filled(LOOP, p=p, q=q, tap=tap) for tap, (p, q) in enumerate(np.ndindex(taps))]
     added = filled(PRODUCTS_APART, taps=math.prod(taps), loops="\n".join(loops))
-    return compiler.kernel(filled(SUMS_OVER_IMAGES, banded=BANDED, added=added))
+    return compiler.kernel(filled(SUMS_OVER_IMAGES, bands=BANDS, banded=BANDED, added=added))
