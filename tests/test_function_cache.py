@@ -129,7 +129,7 @@ def test_another_process_helps_with_many_kernels(folder, monkeypatch, helped):
         processes.append(start(*args, **named))
         return processes[-1]
 
-    monkeypatch.setattr(elsewhere.subprocess, "Popen", noted)
+    monkeypatch.setattr(subprocess, "Popen", noted)
     made = compiler.kernels(numbered(1000 if helped else 2000, elsewhere.MANY))
     table = np.array([0, 3], np.int64)
     for kernel in made:

@@ -11,7 +11,6 @@ import contextlib
 import hashlib
 import json
 import os
-import tempfile
 import time
 import warnings
 from pathlib import Path
@@ -103,6 +102,8 @@ def write(key, code, symbol, source, versions=""):
     rest = json.dumps(about).encode() + b"\n" + code + source.encode()
     try:
         home.mkdir(0o700, parents=True, exist_ok=True)
+        import tempfile
+
         handle, aside = tempfile.mkstemp(PART, dir=home)
         try:
             with os.fdopen(handle, "wb") as file:
@@ -205,6 +206,8 @@ def is_writable():
             if not one.exists():
                 one.mkdir(0o700)
                 made.append(one)
+        import tempfile
+
         with tempfile.TemporaryFile(suffix=PART, dir=home):
             return True
     except OSError:

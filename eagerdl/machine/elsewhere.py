@@ -8,7 +8,6 @@ importing Numba; so for a graph that may need many kernels it begins with the fi
 import contextlib
 import json
 import os
-import subprocess
 import sys
 import threading
 
@@ -37,6 +36,8 @@ class Helper:
     """A process that compiles kernels, once it is given their sources."""
 
     def __init__(self):
+        import subprocess  # here, because it takes longer to import than all else in this file
+
         environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
         nowhere = subprocess.DEVNULL
         self.process, self.busy = None, False
