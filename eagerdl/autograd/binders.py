@@ -2,7 +2,7 @@
 
 Text, because a binder has the arguments of its op, and every call in it that is saved is felt: to call a forward with a tuple
 of arguments, to record by a function, or to look for keywords in a dict costs more than all the rest of a binder. Texts differ
-by the numbers of tensors and parameters only, so that a dozen of them serve hundreds of ops; the names come afterwards.
+by the numbers of tensors and parameters only, so that some thirty of them serve hundreds of ops; the names come afterwards.
 """
 
 import functools

@@ -175,21 +175,22 @@ class GroupNormalization(AffineNormalization):
         axis = self.axis % len(shape)
         work = dtypes.result_type(dtype, dtypes.float32)
         x = inputs if dtype == work else ops.cast(inputs, work)
-        if axis == len(shape) - 1:
-            out = self._where_channels_lie_together(x)
-            return out if out.dtype == self.compute_dtype else ops.cast(out, self.compute_dtype)
+        out = self._channels_last(x) if axis == len(shape) - 1 else self._channels_at(axis, x)
+        return out if out.dtype == self.compute_dtype else ops.cast(out, self.compute_dtype)
+
+    def _channels_at(self, axis, x):
+        """x (n, ..., c, ...) -> the same. As layer normalization of each group."""
+        shape = x.shape
         grouped = ops.reshape(x, (*shape[:axis], self.groups, shape[axis] // self.groups, *shape[axis + 1 :]))
         # All axes but those of the batch and of the groups.
         over = [i for i in builtins.range(1, len(shape) + 1) if i != axis]
         out = ops.reshape(ops.layer_normalization(grouped, axis=over, epsilon=self.epsilon), shape)
-        behind = (1,) * (len(shape) - axis - 1)
+        behind = (-1, *(1,) * (len(shape) - axis - 1))
         if self.gamma is not None:
-            out = out * (ops.reshape(self.gamma, (-1, *behind)) if behind else self.gamma)
-        if self.beta is not None:
-            out = out + (ops.reshape(self.beta, (-1, *behind)) if behind else self.beta)
-        return out if out.dtype == self.compute_dtype else ops.cast(out, self.compute_dtype)
+            out = out * ops.reshape(self.gamma, behind)
+        return out if self.beta is None else out + ops.reshape(self.beta, behind)
 
-    def _where_channels_lie_together(self, x):
+    def _channels_last(self, x):
         """x (n, ..., c) -> (n, ..., c). By sums for each channel, of which those of a group are added up: nothing is moved."""
         n, *inner, channels = x.shape
         groups = n, self.groups, channels // self.groups
