@@ -37,6 +37,7 @@ from eagerdl.ops.rounding import *  # noqa: F403
 from eagerdl.ops.scatter import *  # noqa: F403
 from eagerdl.ops.shape import *  # noqa: F403
 from eagerdl.ops.sliding import *  # noqa: F403
+from eagerdl.ops.softmaxes import *  # noqa: F403
 from eagerdl.ops.solving import *  # noqa: F403
 from eagerdl.ops.sorting import *  # noqa: F403
 from eagerdl.ops.statistics import *  # noqa: F403

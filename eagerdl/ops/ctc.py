@@ -12,12 +12,12 @@ import numpy as np
 from eagerdl import devices, dtypes
 from eagerdl.autograd import Spec, custom, vjp
 from eagerdl.errors import ArgumentError, DTypeError, ShapeError
-from eagerdl.ops.activation import log_softmax
 from eagerdl.ops.arithmetic import where
 from eagerdl.ops.conversion import cast, convert_to_tensor
 from eagerdl.ops.elementary import exp, log
 from eagerdl.ops.reduction import max, sum
 from eagerdl.ops.shape import concatenate, expand_dims
+from eagerdl.ops.softmaxes import log_softmax
 from eagerdl.tensor import from_array
 
 __all__ = ["ctc_decode", "ctc_loss"]

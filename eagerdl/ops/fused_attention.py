@@ -14,13 +14,13 @@ from eagerdl import devices
 from eagerdl.autograd import Spec, custom, vjp
 from eagerdl.errors import TracingError
 from eagerdl.kernels import attention, threads
-from eagerdl.ops.activation import largest, softmax, total
 from eagerdl.ops.arithmetic import where
 from eagerdl.ops.creation import tri
 from eagerdl.ops.elementary import tanh
 from eagerdl.ops.linalg import matmul
 from eagerdl.ops.logic import logical_and
 from eagerdl.ops.shape import reshape, transpose
+from eagerdl.ops.softmaxes import largest, softmax, total
 
 __all__ = ["attend", "attend_in_ops"]
 

@@ -12,12 +12,13 @@ import numpy as np
 from eagerdl import config, devices, dtypes
 from eagerdl.autograd import Spec, bilinear, custom, elementwise
 from eagerdl.errors import ArgumentError, DTypeError, RangeError, ShapeError
-from eagerdl.ops.activation import inside, largest, log_softmax, sigmoid, softmax, softmax_pull, total
+from eagerdl.ops.activation import inside, sigmoid
 from eagerdl.ops.arithmetic import maximum, negative, square, subtract
 from eagerdl.ops.conversion import convert_to_tensor
 from eagerdl.ops.elementary import log10, on_reals
 from eagerdl.ops.reduction import mean, sum
 from eagerdl.ops.shape import expand_dims, normalize_axis, squeeze
+from eagerdl.ops.softmaxes import largest, log_softmax, softmax, softmax_pull, total
 
 __all__ = ["binary_crossentropy", "categorical_crossentropy", "psnr", "sparse_categorical_crossentropy"]
 

@@ -20,6 +20,7 @@ from eagerdl.ops import (
     products,
     reduction,
     rounding,
+    softmaxes,
     sorting,
     statistics,
 )
@@ -95,7 +96,7 @@ METHODS = {
     "expand_dims": expand_dims, "flatten": ravel, "log": elementary.log, "max": reduction.max, "mean": reduction.mean,
     "min": reduction.min, "prod": reduction.prod, "ravel": ravel, "relu": activation.relu, "repeat": arrangement.repeat,
     "reshape": _reshape, "round": rounding.round, "sigmoid": activation.sigmoid, "sign": arithmetic.sign,
-    "softmax": activation.softmax, "sort": sorting.sort, "split": joining.split, "sqrt": elementary.sqrt,
+    "softmax": softmaxes.softmax, "sort": sorting.sort, "split": joining.split, "sqrt": elementary.sqrt,
     "square": arithmetic.square, "squeeze": squeeze, "std": statistics.std, "sum": reduction.sum, "swapaxes": swapaxes,
     "take": indexing.take, "tanh": elementary.tanh, "tile": arrangement.tile, "to": conversion.to,
     "to_device": conversion.to_device, "trace": arrangement.trace, "transpose": _transpose, "var": statistics.var,

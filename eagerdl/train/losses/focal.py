@@ -1,10 +1,11 @@
 """Focal cross-entropies: examples that are easy already count less (Lin et al., 2017, arXiv:1708.02002)."""
 
 from eagerdl import config, ops
-from eagerdl.ops.activation import log_softmax, sigmoid
+from eagerdl.ops.activation import sigmoid
 from eagerdl.ops.elementary import exp, log
 from eagerdl.ops.reduction import mean, sum
 from eagerdl.ops.rounding import clip
+from eagerdl.ops.softmaxes import log_softmax
 from eagerdl.train.losses.crossentropy import binary_labels, categorical_labels
 from eagerdl.train.losses.loss import FunctionLoss
 

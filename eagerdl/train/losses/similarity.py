@@ -4,13 +4,14 @@ import math
 from typing import ClassVar
 
 from eagerdl.errors import ShapeError
-from eagerdl.ops.activation import logsumexp, softplus
+from eagerdl.ops.activation import softplus
 from eagerdl.ops.arithmetic import maximum, minimum, negative, where
 from eagerdl.ops.conversion import cast, convert_to_tensor
 from eagerdl.ops.creation import eye
 from eagerdl.ops.norms import normalize
 from eagerdl.ops.reduction import sum
 from eagerdl.ops.shape import reshape
+from eagerdl.ops.softmaxes import logsumexp
 from eagerdl.train.losses.loss import FunctionLoss, pair, with_mask
 
 __all__ = ["Circle", "CosineSimilarity", "circle", "cosine_similarity"]
